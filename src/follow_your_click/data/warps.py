@@ -1,0 +1,87 @@
+"""Bends and waves of an object, as maps of its box onto itself with known inverses.
+
+Box units: (u, v) in [-1, 1] inside the object's box, (0, 0) its centre, v = 1 its bottom.
+`bend` is the size of the warp at one instant (0 is rest), `phase` that of a travelling wave.
+"""
+
+import math
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+WarpForm = Literal["none", "bend", "flag", "ripple", "nod", "yaw", "flap"]
+
+_RIPPLE_INVERSE_STEPS = 10
+
+
+def warp_forward(
+    form: WarpForm, u: Tensor, v: Tensor, *, bend: Tensor, phase: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Where the point at rest (u, v) is drawn; box units, all tensors broadcast together."""
+    if form == "bend":
+        return u + bend * _bend_profile(v), v
+    if form == "flag":
+        return u, v + _flag(u, bend, phase)
+    if form == "nod":
+        lift = (-v).clamp(min=0.0)
+        return u + 0.3 * bend * lift, v + bend * lift
+    if form == "yaw":
+        inner = u.clamp(-1.0, 1.0)
+        return (u + bend * (1.0 - inner * inner)) * _foreshortening(bend), v
+    if form == "flap":
+        return u * (1.0 - 0.5 * bend), v - 0.7 * bend * u.abs()
+    if form == "ripple":
+        radius = torch.sqrt(u * u + v * v + 1e-8)
+        factor = 1.0 + _ripple(radius, bend, phase) / radius
+        return u * factor, v * factor
+    return u, v
+
+
+def warp_inverse(
+    form: WarpForm, u: Tensor, v: Tensor, *, bend: Tensor, phase: Tensor
+) -> tuple[Tensor, Tensor]:
+    """The inverse of `warp_forward`: which point at rest is drawn at (u, v)."""
+    if form == "bend":
+        return u - bend * _bend_profile(v), v
+    if form == "flag":
+        return u, v - _flag(u, bend, phase)
+    if form == "nod":
+        rest = torch.where(v < 0, v / (1.0 - bend), v)
+        return u - 0.3 * bend * (-rest).clamp(min=0.0), rest
+    if form == "yaw":
+        return _yaw_inverse(u / _foreshortening(bend), bend), v
+    if form == "flap":
+        rest = u / (1.0 - 0.5 * bend)
+        return rest, v + 0.7 * bend * rest.abs()
+    if form == "ripple":
+        radius = torch.sqrt(u * u + v * v + 1e-8)
+        rest = radius
+        for _ in range(_RIPPLE_INVERSE_STEPS):
+            rest = radius - _ripple(rest, bend, phase)
+        return u * (rest / radius), v * (rest / radius)
+    return u, v
+
+
+def _bend_profile(v: Tensor) -> Tensor:
+    return ((1.0 - v).clamp(min=0.0) / 2.0).square()
+
+
+def _flag(u: Tensor, bend: Tensor, phase: Tensor) -> Tensor:
+    along = (u + 1.0).clamp(0.0, 2.0)
+    return bend * (0.5 * along) * torch.sin(1.5 * math.pi * along - phase)
+
+
+def _ripple(radius: Tensor, bend: Tensor, phase: Tensor) -> Tensor:
+    return bend * (radius / 0.3).clamp(max=1.0) * torch.sin(3.0 * math.pi * radius - phase)
+
+
+def _foreshortening(bend: Tensor) -> Tensor:
+    return 1.0 - 0.5 * bend.abs()
+
+
+def _yaw_inverse(w: Tensor, bend: Tensor) -> Tensor:
+    shifted = w - bend
+    root = torch.sqrt((1.0 - 4.0 * bend * shifted).clamp(min=0.0))
+    # Outside the box the forward map is the identity, and so is its inverse.
+    return torch.where(w.abs() > 1.0, w, 2.0 * shifted / (1.0 + root))

@@ -1,0 +1,75 @@
+"""Motions as maps: they start at rest, are invertible, and reach the strength that is asked."""
+
+import pytest
+import torch
+
+from follow_your_click.data.motion_prompts import MOTIONS
+from follow_your_click.data.motions import (
+    MAX_AMPLITUDE,
+    Particles,
+    motion_track,
+    moved_points,
+    particle_strength,
+    solve_amplitude,
+)
+from follow_your_click.data.warps import warp_forward, warp_inverse
+from follow_your_click.errors import SettingsError
+
+HALF = torch.tensor([0.2, 0.3])
+AXIS = torch.linspace(-0.98, 0.98, 15)
+POINTS = torch.cartesian_prod(AXIS, AXIS)
+PARTICLES = Particles(POINTS, torch.ones(len(POINTS)), torch.ones(len(POINTS)))
+
+
+@pytest.mark.parametrize("motion", MOTIONS)
+def test_frame_zero_is_the_rest_position(motion: str) -> None:
+    track = motion_track(motion, 0.3, num_frames=16)
+    torch.testing.assert_close(moved_points(track, POINTS, half=HALF)[0], POINTS * HALF)
+
+
+@pytest.mark.parametrize("motion", MOTIONS)
+def test_amplitude_zero_moves_nothing(motion: str) -> None:
+    moved = moved_points(motion_track(motion, 0.0, num_frames=16), POINTS, half=HALF)
+    torch.testing.assert_close(moved, (POINTS * HALF).expand_as(moved))
+
+
+@pytest.mark.parametrize(
+    "motion", ["sway", "wave", "ripple", "nod", "turn_left", "turn_right", "flap"]
+)
+def test_warps_are_inverted_at_their_largest_amplitude(motion: str) -> None:
+    track = motion_track(motion, MAX_AMPLITUDE[motion], num_frames=16)
+    bend, phase = track.bend[:, None], track.phase[:, None]
+    u, v = (side.expand(16, -1) for side in POINTS.T)
+    there = warp_forward(track.form, u, v, bend=bend, phase=phase)
+    back = warp_inverse(track.form, *there, bend=bend, phase=phase)
+    at_most = 0.02 if motion == "ripple" else 1e-4
+    assert (back[0] - u).abs().max() < at_most
+    assert (back[1] - v).abs().max() < at_most
+
+
+@pytest.mark.parametrize("motion", [motion for motion in MOTIONS if motion != "still"])
+@pytest.mark.parametrize("strength", [0.25, 0.5])
+def test_the_solver_reaches_the_strength(motion: str, strength: float) -> None:
+    amplitude = solve_amplitude(motion, strength, particles=PARTICLES, half=HALF, num_frames=16)
+    track = motion_track(motion, amplitude, num_frames=16)
+    assert particle_strength(track, PARTICLES, half=HALF) == pytest.approx(strength, rel=0.02)
+
+
+def test_rotation_is_clockwise_on_screen() -> None:
+    track = motion_track("rotate_clockwise", 0.5, num_frames=16)
+    moved = moved_points(track, torch.tensor([[1.0, 0.0]]), half=HALF)
+    assert moved[-1, 0, 1] > 0.05
+
+
+def test_sway_bends_right_first_and_stands_on_its_foot() -> None:
+    track = motion_track("sway", 0.3, num_frames=16)
+    top, foot = moved_points(track, torch.tensor([[0.0, -1.0], [0.0, 1.0]]), half=HALF).unbind(1)
+    assert top[4, 0] > 0.0 > top[11, 0]
+    assert foot[:, 0].abs().max() == 0.0
+
+
+def test_errors_say_what_was_expected() -> None:
+    with pytest.raises(SettingsError, match="got motion 'teleport'"):
+        motion_track("teleport", 0.1, num_frames=16)
+    with pytest.raises(SettingsError, match="at least 2"):
+        motion_track("sway", 0.1, num_frames=1)
