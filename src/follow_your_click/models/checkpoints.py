@@ -1,0 +1,39 @@
+"""Loading models from folders: the package's own weights or the user's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TypeVar
+
+from diffusers.models.modeling_utils import ModelMixin
+
+from follow_your_click.errors import ModelError
+
+WEIGHTS_FOLDER = Path(__file__).parent.parent / "weights"
+
+Model = TypeVar("Model", bound=ModelMixin)
+
+
+def load_component(kind: type[Model], location: str | Path) -> Model:
+    """Load a model in diffusers' format.
+
+    Args:
+        kind: its class.
+        location: a folder; a relative one is also looked for among the package's weights ("mini/vae").
+
+    Raises:
+        ModelError: no such folder, or its files do not fit the class.
+    """
+    folder = Path(location)
+    if not folder.is_dir():
+        folder = WEIGHTS_FOLDER / location
+    if not (folder / "config.json").is_file():
+        raise ModelError(
+            f"no {kind.__name__} at {location}; expected a folder with config.json and .safetensors files"
+        )
+    try:
+        model: Model = kind.from_pretrained(folder)
+    except (OSError, ValueError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise ModelError(f"{folder} does not hold a {kind.__name__}: {reason}") from error
+    return model

@@ -1,0 +1,157 @@
+"""The embedded model's text encoder: pretrained static word vectors, read by a small trained transformer.
+
+Axis legend: B batch, N tokens, D channels.
+
+The vectors are WordLlama's (MIT, 32,000 tokens of 256 numbers, distilled from large language models); they come with
+the `wordllama` package, are never trained and are not stored in checkpoints. Static vectors know that "waft" is like
+"drift"; the transformer adds what depends on order ("from left to right").
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+import torch
+from diffusers.configuration_utils import ConfigMixin, register_to_config
+from diffusers.models.modeling_utils import ModelMixin
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from transformers import PreTrainedTokenizerFast
+from transformers.utils import ModelOutput
+
+from follow_your_click.errors import MissingExtraError
+
+MAX_TOKENS = 24  # 8,000 drawn prompts and captions have at most 20
+
+
+@dataclass
+class TextEncoderOutput(ModelOutput):  # type: ignore[misc]
+    """last_hidden_state (B, N, D), as transformers' text encoders name it."""
+
+    last_hidden_state: Tensor | None = None
+
+
+def _wordllama_file(relative: str) -> Path:
+    spec = find_spec("wordllama")
+    if spec is None or spec.origin is None:
+        raise MissingExtraError("the embedded model reads text with the package wordllama; pip install wordllama")
+    return Path(spec.origin).parent / relative
+
+
+def load_tokenizer() -> PreTrainedTokenizerFast:
+    """The tokenizer that belongs to the word vectors; pads to the right with "<unk>"."""
+    file = _wordllama_file("tokenizers/l2_supercat_tokenizer_config.json")
+    return PreTrainedTokenizerFast(
+        tokenizer_file=str(file),
+        pad_token="<unk>",
+        unk_token="<unk>",
+        bos_token="<s>",
+        model_max_length=MAX_TOKENS,
+        padding_side="right",
+    )
+
+
+class MotionTextEncoder(ModelMixin, ConfigMixin):
+    """Prompt tokens (B, N) -> embeddings (B, N, D) for cross-attention.
+
+    Args:
+        hidden_size: D.
+        num_layers: transformer layers.
+        num_attention_heads: heads of each.
+        max_tokens: most tokens of a prompt.
+        dropout: share of activations dropped in training.
+        token_dropout: share of word vectors zeroed in training.
+        vector_noise: standard deviation, relative to the vectors' own, of noise added to them in training.
+            Both keep the encoder from knowing its training wordings by heart, so that a word that lies
+            near a known one is read like it.
+    """
+
+    config_name = "config.json"
+
+    @register_to_config
+    def __init__(
+        self,
+        hidden_size: int = 96,
+        num_layers: int = 1,
+        num_attention_heads: int = 3,
+        max_tokens: int = MAX_TOKENS,
+        dropout: float = 0.2,
+        token_dropout: float = 0.1,
+        vector_noise: float = 0.5,
+    ) -> None:
+        super().__init__()
+        table = load_file(_wordllama_file("weights/l2_supercat_256.safetensors"))
+        (vectors,) = table.values()
+        self.register_buffer("vectors", vectors.float(), persistent=False)
+        self.proj_in = nn.Linear(vectors.shape[1], hidden_size)
+        self.positions = nn.Parameter(torch.randn(max_tokens, hidden_size) * 0.02)
+        layer = nn.TransformerEncoderLayer(
+            hidden_size,
+            num_attention_heads,
+            dim_feedforward=2 * hidden_size,
+            dropout=dropout,
+            activation="gelu",
+            batch_first=True,
+            norm_first=True,
+        )
+        self.layers = nn.TransformerEncoder(layer, num_layers, enable_nested_tensor=False)
+        self.norm_out = nn.LayerNorm(hidden_size)
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        return_dict: bool = True,
+    ) -> TextEncoderOutput | tuple[Tensor]:
+        """Embed tokens.
+
+        Args:
+            input_ids: (B, N) of `load_tokenizer`.
+            attention_mask: (B, N), 1 = token, 0 = padding; None: all tokens.
+
+        Returns:
+            Embeddings (B, N, D). At padded places stands the mean over the prompt's tokens, so that
+            cross-attention, which takes no mask, reads the whole phrase there.
+        """
+        present = (
+            torch.ones_like(input_ids, dtype=torch.bool)
+            if attention_mask is None
+            else attention_mask.bool()
+        )
+        vectors = self._blurred(self.vectors[input_ids])
+        hidden = self.proj_in(vectors) + self.positions[: input_ids.shape[1]]
+        hidden = self.norm_out(self.layers(hidden, src_key_padding_mask=~present))
+        weight = present.unsqueeze(-1).to(hidden.dtype)
+        mean = (hidden * weight).sum(dim=1, keepdim=True) / weight.sum(dim=1, keepdim=True).clamp(min=1)
+        hidden = torch.where(present.unsqueeze(-1), hidden, mean)
+        return TextEncoderOutput(last_hidden_state=hidden) if return_dict else (hidden,)
+
+    def _blurred(self, vectors: Tensor) -> Tensor:
+        """Word vectors (B, N, D) as they are in use, noisy and with gaps in training."""
+        if not self.training:
+            return vectors
+        noise = torch.randn_like(vectors) * (self.config.vector_noise * self.vectors.std())
+        kept = torch.rand_like(vectors[..., :1]) >= self.config.token_dropout
+        return (vectors + noise) * kept
+
+
+@torch.no_grad()
+def encode_text(
+    text_encoder: nn.Module, tokenizer: PreTrainedTokenizerFast, prompts: list[str]
+) -> Tensor:
+    """Embeddings (B, N, D) of prompts, N the tokenizer's full length; CLIP's encoder works as well."""
+    tokens = tokenizer(
+        [prompt.lower() for prompt in prompts],
+        padding="max_length",
+        max_length=tokenizer.model_max_length,
+        truncation=True,
+        return_tensors="pt",
+    )
+    device = next(text_encoder.parameters()).device
+    output = text_encoder(
+        tokens.input_ids.to(device), attention_mask=tokens.attention_mask.to(device)
+    )
+    hidden: Tensor = output[0]
+    return hidden

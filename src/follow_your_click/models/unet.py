@@ -1,0 +1,282 @@
+"""`RegionalMotionUNet`: the denoising network of Follow-Your-Click.
+
+Axis legend: B batch, F frames, C channels, H W latent rows and columns, N tokens.
+
+Stable Diffusion's spatial layers and AnimateDiff's motion modules under the state-dict keys of diffusers'
+`UNetMotionModel`, plus the paper's own parts (section 3): a first convolution that also takes the region mask and
+the first frame, motion-augmented cross-attention, and embeddings of motion strength and fps. All of them start at
+zero, so a fresh network with a base model's weights computes what the base model computes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from diffusers.configuration_utils import ConfigMixin, register_to_config
+from diffusers.loaders import PeftAdapterMixin, UNet2DConditionLoadersMixin
+from diffusers.models.attention import AttentionMixin
+from diffusers.models.embeddings import TimestepEmbedding, Timesteps
+from diffusers.models.modeling_utils import ModelMixin
+from diffusers.models.unets.unet_motion_model import UNetMotionOutput
+from einops import rearrange
+from torch import Tensor, nn
+
+from follow_your_click.models.unet_blocks import (
+    BlockSettings,
+    Conditions,
+    DownBlock,
+    MidBlock,
+    UpBlock,
+)
+
+
+class RegionalMotionUNet(
+    ModelMixin,
+    AttentionMixin,
+    ConfigMixin,
+    UNet2DConditionLoadersMixin,
+    PeftAdapterMixin,
+):
+    """Predicts noise, v or sample for the latents of a clip (B, C, F, H, W).
+
+    The defaults are the paper's network on Stable Diffusion 1.5 (1.28 billion parameters and the MA layers).
+
+    Args:
+        in_channels: 2C + 1 (noisy latents, region mask, first frame), or C for a plain motion model.
+        out_channels: C.
+        down_block_types: "CrossAttnDownBlockMotion" or "DownBlockMotion" (no spatial attention) per resolution.
+        up_block_types: "CrossAttnUpBlockMotion" or "UpBlockMotion", from the lowest resolution up.
+        block_out_channels: widths per resolution.
+        layers_per_block: residual blocks per resolution on the way down; one more on the way up.
+        norm_num_groups: groups of every group norm.
+        cross_attention_dim: D of the caption embeddings.
+        motion_cross_attention_dim: D of the motion prompt embeddings; None leaves the MA layers out.
+        num_attention_heads: spatial heads, one number or one per resolution.
+        motion_num_attention_heads: temporal heads, likewise.
+        motion_max_seq_length: most frames that a clip can have.
+        use_motion_mid_block: a motion module in the middle block too (named as in diffusers).
+        motion_strength_scale: factor before the sinusoidal embedding of the strength, which resolves steps of
+            about 1; strengths are small numbers with meaningful fractions.
+    """
+
+    _supports_gradient_checkpointing = True
+    _skip_layerwise_casting_patterns = ("norm",)
+    config_name = "config.json"
+
+    @register_to_config
+    def __init__(
+        self,
+        sample_size: int | None = 64,
+        in_channels: int = 9,
+        out_channels: int = 4,
+        down_block_types: tuple[str, ...] = (
+            "CrossAttnDownBlockMotion",
+            "CrossAttnDownBlockMotion",
+            "CrossAttnDownBlockMotion",
+            "DownBlockMotion",
+        ),
+        up_block_types: tuple[str, ...] = (
+            "UpBlockMotion",
+            "CrossAttnUpBlockMotion",
+            "CrossAttnUpBlockMotion",
+            "CrossAttnUpBlockMotion",
+        ),
+        block_out_channels: tuple[int, ...] = (320, 640, 1280, 1280),
+        layers_per_block: int = 2,
+        norm_num_groups: int = 32,
+        norm_eps: float = 1e-5,
+        cross_attention_dim: int = 768,
+        motion_cross_attention_dim: int | None = 768,
+        num_attention_heads: int | tuple[int, ...] = 8,
+        motion_num_attention_heads: int | tuple[int, ...] = 8,
+        motion_max_seq_length: int = 32,
+        use_motion_mid_block: bool = False,
+        motion_strength_scale: float = 1.0,
+    ) -> None:
+        super().__init__()
+        levels = len(block_out_channels)
+        if not len(down_block_types) == len(up_block_types) == levels:
+            raise ValueError(
+                f"got {len(down_block_types)} down blocks, {len(up_block_types)} up blocks and {levels} widths;"
+                " expected as many of each"
+            )
+        first = block_out_channels[0]
+        time_dim = 4 * first
+        heads = _per_level(num_attention_heads, levels)
+        motion_heads = _per_level(motion_num_attention_heads, levels)
+        settings = [
+            BlockSettings(
+                time_dim=time_dim,
+                text_dim=cross_attention_dim,
+                motion_text_dim=motion_cross_attention_dim,
+                num_attention_heads=heads[i],
+                motion_num_attention_heads=motion_heads[i],
+                norm_num_groups=norm_num_groups,
+                norm_eps=norm_eps,
+                max_frames=motion_max_seq_length,
+            )
+            for i in range(levels)
+        ]
+        self.conv_in = nn.Conv2d(in_channels, first, 3, padding=1)
+        self.time_proj = Timesteps(first, flip_sin_to_cos=True, downscale_freq_shift=0)
+        self.time_embedding = TimestepEmbedding(first, time_dim)
+        self.motion_embedding = _zero_last(TimestepEmbedding(first, time_dim))
+        self.fps_embedding = _zero_last(TimestepEmbedding(first, time_dim))
+        self.down_blocks, skip_channels = _down_blocks(
+            settings, down_block_types, block_out_channels, layers_per_block
+        )
+        self.mid_block = MidBlock(
+            settings[-1], channels=block_out_channels[-1], motion=use_motion_mid_block
+        )
+        self.up_blocks = _up_blocks(
+            settings, up_block_types, block_out_channels, layers_per_block + 1, skip_channels
+        )
+        self.conv_norm_out = nn.GroupNorm(norm_num_groups, first, eps=norm_eps)
+        self.conv_act = nn.SiLU()
+        self.conv_out = nn.Conv2d(first, out_channels, 3, padding=1)
+
+    def forward(
+        self,
+        sample: Tensor,
+        timestep: Tensor | float | int,
+        encoder_hidden_states: Tensor,
+        *,
+        motion_encoder_hidden_states: Tensor | None = None,
+        motion_strength: Tensor | None = None,
+        fps: Tensor | None = None,
+        down_block_additional_residuals: Sequence[Tensor] | None = None,
+        mid_block_additional_residual: Tensor | None = None,
+        return_dict: bool = True,
+    ) -> UNetMotionOutput | tuple[Tensor]:
+        """Denoise one step.
+
+        Args:
+            sample: (B, in_channels, F, H, W), channels in the order noisy latents, region mask, first frame.
+            timestep: a number, or (B,).
+            encoder_hidden_states: caption embeddings (B, N, D), one text per clip.
+            motion_encoder_hidden_states: motion prompt embeddings (B, N, D); None: the MA layers add nothing.
+            motion_strength: (B,) px per frame at a short side of 256; None: nothing is added.
+            fps: (B,) frames per second; None: nothing is added.
+            down_block_additional_residuals: ControlNet residuals, one (B F, C, H, W) per skip connection.
+            mid_block_additional_residual: ControlNet residual of the middle block.
+
+        Returns:
+            An output whose `.sample` is (B, out_channels, F, H, W).
+        """
+        num_frames = sample.shape[2]
+        time = self._embed_time(sample, timestep, motion_strength, fps)
+        conditions = Conditions(
+            time=time.repeat_interleave(num_frames, dim=0),
+            text=encoder_hidden_states,
+            motion_text=motion_encoder_hidden_states,
+            num_frames=num_frames,
+        )
+        hidden = self.conv_in(rearrange(sample, "b c f h w -> (b f) c h w"))
+        skips = [hidden]
+        for down_block in self.down_blocks:
+            hidden, added = down_block(hidden, conditions)
+            skips += added
+        if down_block_additional_residuals is not None:
+            pairs = zip(skips, down_block_additional_residuals, strict=True)
+            skips = [skip + residual for skip, residual in pairs]
+        hidden = self.mid_block(hidden, conditions)
+        if mid_block_additional_residual is not None:
+            hidden = hidden + mid_block_additional_residual
+        for up_block in self.up_blocks:
+            count = len(up_block.resnets)
+            taken, skips = skips[-count:], skips[:-count]
+            # Odd sizes: upsample to the size of the skip connection that comes next, not to twice the size.
+            size = (skips[-1].shape[-2], skips[-1].shape[-1]) if skips else None
+            hidden = up_block(hidden, conditions, taken, size)
+        hidden = self.conv_out(self.conv_act(self.conv_norm_out(hidden)))
+        output = rearrange(hidden, "(b f) c h w -> b c f h w", f=num_frames)
+        return UNetMotionOutput(sample=output) if return_dict else (output,)
+
+    def _embed_time(
+        self,
+        sample: Tensor,
+        timestep: Tensor | float | int,
+        motion_strength: Tensor | None,
+        fps: Tensor | None,
+    ) -> Tensor:
+        """Time embedding plus the strength's and the fps's, (B, E)."""
+        batch = sample.shape[0]
+
+        def sinusoid(values: Tensor) -> Tensor:
+            embedded: Tensor = self.time_proj(values.to(sample.device).reshape(-1).expand(batch))
+            return embedded.to(sample.dtype)
+
+        time: Tensor = self.time_embedding(sinusoid(torch.as_tensor(timestep)))
+        if motion_strength is not None:
+            scaled = motion_strength.float() * self.config.motion_strength_scale
+            time = time + self.motion_embedding(sinusoid(scaled))
+        if fps is not None:
+            time = time + self.fps_embedding(sinusoid(fps.float()))
+        return time
+
+
+def _per_level(value: int | Sequence[int], levels: int) -> tuple[int, ...]:
+    return (value,) * levels if isinstance(value, int) else tuple(value)
+
+
+def _zero_last(embedding: TimestepEmbedding) -> TimestepEmbedding:
+    nn.init.zeros_(embedding.linear_2.weight)
+    nn.init.zeros_(embedding.linear_2.bias)
+    return embedding
+
+
+def _down_blocks(
+    settings: list[BlockSettings],
+    types: Sequence[str],
+    widths: Sequence[int],
+    num_layers: int,
+) -> tuple[nn.ModuleList, list[int]]:
+    """The down blocks, and the widths of the skip connections in the order they are made."""
+    blocks, skips = nn.ModuleList(), [widths[0]]
+    for i, kind in enumerate(types):
+        downsample = i < len(types) - 1
+        blocks.append(
+            DownBlock(
+                settings[i],
+                in_channels=widths[max(i - 1, 0)],
+                out_channels=widths[i],
+                num_layers=num_layers,
+                attention=_has_attention(kind, "DownBlockMotion"),
+                downsample=downsample,
+            )
+        )
+        skips += [widths[i]] * (num_layers + downsample)
+    return blocks, skips
+
+
+def _up_blocks(
+    settings: list[BlockSettings],
+    types: Sequence[str],
+    widths: Sequence[int],
+    num_layers: int,
+    skip_channels: list[int],
+) -> nn.ModuleList:
+    """The up blocks, from the lowest resolution; each takes the last `num_layers` skips that are left."""
+    blocks, width, skips = nn.ModuleList(), widths[-1], list(skip_channels)
+    for i, kind in enumerate(types):
+        level = len(widths) - 1 - i
+        taken, skips = skips[-num_layers:], skips[:-num_layers]
+        blocks.append(
+            UpBlock(
+                settings[level],
+                in_channels=width,
+                out_channels=widths[level],
+                skip_channels=taken[::-1],
+                attention=_has_attention(kind, "UpBlockMotion"),
+                upsample=level > 0,
+            )
+        )
+        width = widths[level]
+    return blocks
+
+
+def _has_attention(kind: str, plain: str) -> bool:
+    if kind not in (plain, f"CrossAttn{plain}"):
+        raise ValueError(f"got block type {kind!r}; expected {plain!r} or 'CrossAttn{plain}'")
+    return kind != plain
