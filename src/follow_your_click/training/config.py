@@ -1,0 +1,146 @@
+"""Settings of a training run: checked when read, printed before the run, saved with every checkpoint."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from follow_your_click.errors import SettingsError
+
+CONFIG_FOLDER = Path(__file__).parent.parent / "configs"
+
+
+class Strict(BaseModel):
+    """Base of every settings class: unknown keys are an error, values do not change after the check."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class OptimizerSettings(Strict):
+    """AdamW with a warm-up, a constant middle and a linear decay to zero over the last part of the run."""
+
+    learning_rate: float = Field(gt=0)
+    weight_decay: float = Field(default=0.01, ge=0)
+    betas: tuple[float, float] = (0.9, 0.99)
+    warmup_steps: int = Field(default=200, ge=0)
+    decay_share: float = Field(default=0.4, ge=0, le=1)
+    max_grad_norm: float = Field(default=1.0, gt=0)
+
+
+class AutoencoderSettings(Strict):
+    """Training of `ConvAutoencoder` on crops of photos."""
+
+    kind: Literal["autoencoder"]
+    model: dict[str, Any] = {}
+    crop_size: int = Field(default=64, multiple_of=8)
+    short_sides: tuple[int, int] = (96, 288)
+    latent_noise: float = Field(default=0.05, ge=0)
+    l1_weight: float = Field(default=0.1, ge=0)
+
+
+class TextEncoderSettings(Strict):
+    """Training of `MotionTextEncoder` to read the motion out of a wording."""
+
+    kind: Literal["text_encoder"]
+    model: dict[str, Any] = {}
+
+
+class MotionUNetSettings(Strict):
+    """Training of `RegionalMotionUNet` on procedural clips, conditions as in the paper."""
+
+    kind: Literal["motion_unet"]
+    model: dict[str, Any] = {}
+    vae: str
+    text_encoder: str
+    size: int = Field(default=128, multiple_of=8)
+    num_frames: int = Field(default=16, ge=2)
+    first_frame_mask_ratios: tuple[float, ...] = (0.0, 0.3, 0.5, 0.7)
+    first_frame_layout: Literal["repeat", "first"] = "repeat"
+    mask_layout: Literal["repeat", "first"] = "repeat"
+    latent_reference: Literal["none", "first_frame"] = "none"
+    caption_dropout: float = Field(default=0.1, ge=0, le=1)
+    motion_prompt_dropout: float = Field(default=0.1, ge=0, le=1)
+    region_loss_weight: float = Field(default=4.0, ge=0)
+    clip_uses: int = Field(default=2, ge=1)
+    noise_emphasis: float = Field(default=0.3, ge=0, le=1)
+    init: str | None = None
+
+
+Objective = Annotated[
+    AutoencoderSettings | TextEncoderSettings | MotionUNetSettings, Field(discriminator="kind")
+]
+
+
+class TrainingConfig(Strict):
+    """One run. `data` is a folder with photos/ and cutouts/ (None: scikit-image's own pictures)."""
+
+    name: str
+    objective: Objective
+    optimizer: OptimizerSettings
+    steps: int = Field(ge=1)
+    batch_size: int = Field(ge=1)
+    seed: int = 0
+    ema_decay: float = Field(default=0.999, ge=0, lt=1)
+    precision: Literal["fp32", "bf16"] = "fp32"
+    device: str = "cpu"
+    data: Path | None = None
+    output: Path
+    log_every: int = Field(default=20, ge=1)
+    validate_every: int = Field(default=1000, ge=1)
+    checkpoint_every: int = Field(default=500, ge=1)
+    keep_checkpoints: int = Field(default=2, ge=1)
+
+
+def load_config(name: str | Path, *, overrides: dict[str, Any] | None = None) -> TrainingConfig:
+    """Read a YAML file, or one of the recipes that come with the package by its name.
+
+    Args:
+        name: a path, or a name such as "mini-vae".
+        overrides: values by dotted key ("optimizer.learning_rate"), laid over the file's own.
+
+    Raises:
+        SettingsError: no such recipe, not YAML, an unknown key, or a value out of range.
+    """
+    path = Path(name)
+    if path.suffix not in {".yaml", ".yml"}:
+        path = CONFIG_FOLDER / f"{name}.yaml"
+    if not path.is_file():
+        known = ", ".join(sorted(file.stem for file in CONFIG_FOLDER.glob("*.yaml")))
+        raise SettingsError(f"no training config {name!r}; give a YAML file or one of: {known}")
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise SettingsError(f"{path} is not valid YAML: {str(error).splitlines()[0]}") from error
+    if not isinstance(values, dict):
+        raise SettingsError(f"{path} holds no settings; expected keys such as name, steps, output")
+    for key, value in (overrides or {}).items():
+        _set_by_dotted_key(values, key, value)
+    try:
+        return TrainingConfig.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise SettingsError(f"{path.name}: {where}: {first['msg']}") from error
+
+
+def parse_overrides(assignments: list[str]) -> dict[str, Any]:
+    """`["a.b=1", ...]` -> `{"a.b": 1, ...}`, the values read as YAML."""
+    overrides = {}
+    for assignment in assignments:
+        key, equals, value = assignment.partition("=")
+        if not equals or not key:
+            raise SettingsError(f"--set takes key=value, got {assignment!r}")
+        overrides[key.strip()] = yaml.safe_load(value)
+    return overrides
+
+
+def _set_by_dotted_key(values: dict[str, Any], key: str, value: Any) -> None:
+    *parents, last = key.split(".")
+    for parent in parents:
+        values = values.setdefault(parent, {})
+        if not isinstance(values, dict):
+            raise SettingsError(f"--set {key}: {parent} is a value, not a group of settings")
+    values[last] = value

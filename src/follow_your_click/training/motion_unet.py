@@ -1,0 +1,239 @@
+"""Objective of the U-Net: v-prediction on clips, conditions as in the paper.
+
+Axis legend: B batch, C channels, F frames, H W rows and columns, N tokens, D text channels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from functools import lru_cache
+
+import numpy as np
+import torch
+from diffusers import DDIMScheduler
+from einops import rearrange
+from PIL import Image
+from torch import Tensor, nn
+from transformers import PreTrainedTokenizerFast
+
+from follow_your_click.errors import SettingsError
+from follow_your_click.data.procedural import ClipBatch, ClipRequest, ProceduralClips
+from follow_your_click.models.conditioning import (
+    denoiser_input,
+    draw_mask_ratios,
+    latent_region_mask,
+    mask_first_frame,
+    reference_latents,
+)
+from follow_your_click.models.text_encoder import encode_text
+from follow_your_click.models.unet import RegionalMotionUNet
+from follow_your_click.pipeline import RegionalAnimationPipeline
+from follow_your_click.training.config import MotionUNetSettings
+from follow_your_click.training.objective import SEED_STRIDE, step_generator
+
+FPS = 8.0  # frames per second of every procedural clip
+VALIDATION_MOTIONS = (
+    *("translate_left", "translate_right", "translate_up", "sway", "rotate_clockwise"),
+    *("swing", "bounce", "grow"),
+)
+VALIDATION_STRENGTH = 3.0
+
+
+@dataclass(frozen=True)
+class LatentBatch:
+    """Clips ready for the network.
+
+    latents: (B, C, F, h, w). region_mask, moving: (B, 1, h, w), (B, F, h, w), 0 ... 1.
+    caption_embeds, motion_embeds: (B, N, D). motion_strength: (B,).
+    """
+
+    latents: Tensor
+    region_mask: Tensor
+    moving: Tensor
+    caption_embeds: Tensor
+    motion_embeds: Tensor
+    motion_strength: Tensor
+
+
+@dataclass
+class MotionUNetObjective:
+    """The paper's training step on procedural clips.
+
+    Args:
+        model: the network under training.
+        vae: frozen autoencoder.
+        text_encoder: frozen.
+        clips: where training clips come from.
+        validation_clips: held-out photos, cut-outs and wordings.
+        scheduler: v-prediction, zero terminal SNR.
+    """
+
+    model: RegionalMotionUNet
+    vae: nn.Module
+    text_encoder: nn.Module
+    tokenizer: PreTrainedTokenizerFast
+    clips: ProceduralClips
+    validation_clips: ProceduralClips
+    scheduler: DDIMScheduler
+    settings: MotionUNetSettings
+
+    def __post_init__(self) -> None:
+        # Rendering and encoding cost about as much as a training step of the small model on a CPU.
+        self._rendered = lru_cache(maxsize=self.settings.clip_uses)(self._render)
+
+    def batch(self, batch_size: int, *, seed: int, step: int) -> LatentBatch:
+        """Clips of this step and of the `clip_uses - 1` steps before it, in equal parts.
+
+        Each clip so stands in `clip_uses` steps, with noise and timestep drawn anew. A caption or motion
+        prompt is dropped to "" at its own rate.
+        """
+        uses = self.settings.clip_uses
+        if batch_size % uses:
+            raise SettingsError(f"got batch_size {batch_size}; expected a multiple of clip_uses {uses}")
+        parts = [self._rendered(batch_size // uses, seed, step - age) for age in range(uses)]
+        return LatentBatch(
+            *(torch.cat([getattr(part, f.name) for part in parts]) for f in fields(LatentBatch))
+        )
+
+    def _render(self, count: int, seed: int, step: int) -> LatentBatch:
+        # Wrapped to a positive seed: the first steps of a run also use "earlier" clips.
+        generator = step_generator(seed, step % (SEED_STRIDE // 2), next(self.vae.parameters()).device)
+        clips = self.clips.sample(count, generator, generator.device)
+        return self._encode(clips, generator)
+
+    @torch.no_grad()
+    def _encode(self, clips: ClipBatch, generator: torch.Generator | None) -> LatentBatch:
+        batch = clips.frames.shape[0]
+        images = rearrange(clips.frames, "b f c h w -> (b f) c h w")
+        latents = rearrange(self.vae.encode(images).latents, "(b f) c h w -> b c f h w", b=batch)  # type: ignore[operator]
+        latents = latents * self.vae.config.scaling_factor  # type: ignore[union-attr]
+        size = (latents.shape[-2], latents.shape[-1])
+        moving = rearrange(clips.moving_mask, "b f 1 h w -> (b f) 1 h w")
+        moving = rearrange(latent_region_mask(moving, size), "(b f) 1 h w -> b f h w", b=batch)
+        # The spatial layers read the caption or, as in use, the bare motion prompt.
+        captions = list(clips.captions)
+        motion_prompts = list(clips.motion_prompts)
+        if generator is not None:
+            captions = _mixed(captions, motion_prompts, generator)
+            captions = _dropped(captions, self.settings.caption_dropout, generator)
+            motion_prompts = _dropped(
+                motion_prompts, self.settings.motion_prompt_dropout, generator
+            )
+        else:
+            captions = motion_prompts
+        embeds = encode_text(self.text_encoder, self.tokenizer, captions + motion_prompts)
+        return LatentBatch(
+            latents=latents,
+            region_mask=latent_region_mask(clips.region_mask, size),
+            moving=moving,
+            caption_embeds=embeds[:batch],
+            motion_embeds=embeds[batch:],
+            motion_strength=clips.motion_strength,
+        )
+
+    def loss(self, batch: LatentBatch, *, generator: torch.Generator) -> dict[str, Tensor]:
+        """Weighted mean squared error of v; also its plain mean and its mean where things move."""
+        settings = self.settings
+        first = batch.latents[:, :, 0]
+        latents = batch.latents - reference_latents(first, settings.latent_reference)
+        device = latents.device
+        noise = torch.randn(latents.shape, generator=generator, device=device)
+        timesteps = self._draw_timesteps(latents.shape[0], generator)
+        noisy = self.scheduler.add_noise(latents, noise, timesteps)
+        target = self.scheduler.get_velocity(latents, noise, timesteps)
+        ratios = draw_mask_ratios(
+            settings.first_frame_mask_ratios, latents.shape[0], generator=generator
+        )
+        sample = denoiser_input(
+            noisy,
+            batch.region_mask,
+            mask_first_frame(first, ratios, generator=generator),
+            mask_layout=settings.mask_layout,
+            first_frame_layout=settings.first_frame_layout,
+        )
+        predicted = self.model(
+            sample,
+            timesteps,
+            batch.caption_embeds,
+            motion_encoder_hidden_states=batch.motion_embeds,
+            motion_strength=batch.motion_strength,
+            fps=torch.full_like(batch.motion_strength, FPS),
+        ).sample
+        error = (predicted.float() - target).square().mean(dim=1)
+        # Where the object is in some frame: its own cells and those that it uncovers.
+        area = batch.moving.amax(dim=1, keepdim=True).expand_as(error)
+        weight = 1 + settings.region_loss_weight * area
+        loss = (error * weight).sum() / weight.sum()
+        region = (error * area).sum() / area.sum().clamp(min=1)
+        return {"loss": loss, "v_mse": error.mean().detach(), "v_mse_region": region.detach()}
+
+    def _draw_timesteps(self, count: int, generator: torch.Generator) -> Tensor:
+        """Uniform timesteps; a share `noise_emphasis` of them the last, where motion is decided.
+
+        At the last timestep of a zero-terminal-SNR schedule the network sees pure noise and must draw
+        the motion from the conditions alone; the first sampling step asks for just that.
+        """
+        last = int(self.scheduler.config.num_train_timesteps) - 1
+        device = generator.device
+        steps = torch.randint(last + 1, (count,), generator=generator, device=device)
+        high = torch.randint(int(0.9 * last), last + 1, (count,), generator=generator, device=device)
+        chance = torch.rand(count, generator=generator, device=device)
+        return torch.where(chance < self.settings.noise_emphasis, high, steps)
+
+    def validate(self, model: nn.Module) -> tuple[dict[str, float], Image.Image | None]:
+        """Loss on fixed held-out clips, and a sheet: truth above sample, one motion per pair of rows."""
+        device = next(model.parameters()).device
+        generator = torch.Generator(device).manual_seed(0)
+        requests = [
+            ClipRequest(motion=motion, motion_strength=VALIDATION_STRENGTH)
+            for motion in VALIDATION_MOTIONS
+        ]
+        clips = self.validation_clips.sample_requests(requests, generator, device)
+        batch = self._encode(clips, None)
+        losses = self.loss(batch, generator=generator)
+        pipeline = RegionalAnimationPipeline(
+            self.vae,
+            self.text_encoder,
+            self.tokenizer,
+            model,
+            self.scheduler,
+            self.settings.mask_layout,
+            self.settings.first_frame_layout,
+            self.settings.latent_reference,
+        )
+        pipeline.set_progress_bar_config(disable=True)
+        sampled = pipeline(
+            first_frame_latents=batch.latents[:, :, 0],
+            region_mask=batch.region_mask,
+            prompt_embeds=batch.caption_embeds,
+            motion_prompt_embeds=batch.motion_embeds,
+            motion_strength=batch.motion_strength,
+            fps=FPS,
+            num_frames=batch.latents.shape[2],
+            generator=generator,
+            output_type="pt",
+        )
+        frames = sampled.frames * 2 - 1
+        figures = {name: float(value) for name, value in losses.items()}
+        return figures, contact_sheet(clips.frames, frames)
+
+
+def contact_sheet(truth: Tensor, sampled: Tensor, *, every: int = 3) -> Image.Image:
+    """Every `every`-th frame; (B, F, 3, H, W) in [-1, 1] each, truth above sample."""
+    rows = torch.stack([truth[:, ::every], sampled[:, ::every]], dim=1)
+    sheet = rearrange(rows, "b two f c h w -> (b two h) (f w) c")
+    pixels = ((sheet + 1) * 127.5).round().clamp(0, 255).byte().cpu().numpy()
+    return Image.fromarray(np.ascontiguousarray(pixels))
+
+
+def _mixed(captions: list[str], prompts: list[str], generator: torch.Generator) -> list[str]:
+    chance = torch.rand(len(captions), generator=generator, device=generator.device).tolist()
+    return [
+        caption if draw < 0.5 else prompt
+        for caption, prompt, draw in zip(captions, prompts, chance, strict=True)
+    ]
+
+
+def _dropped(texts: list[str], rate: float, generator: torch.Generator) -> list[str]:
+    chance = torch.rand(len(texts), generator=generator, device=generator.device).tolist()
+    return ["" if draw < rate else text for text, draw in zip(texts, chance, strict=True)]

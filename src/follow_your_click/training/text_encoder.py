@@ -1,0 +1,109 @@
+"""Objective of the text encoder: name the motion that a wording asks for.
+
+Axis legend: B batch, N tokens, D channels, K motions.
+"""
+
+from __future__ import annotations
+
+import random as random_module
+from dataclasses import dataclass, field
+
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor, nn
+from transformers import PreTrainedTokenizerFast
+
+from follow_your_click.data.motion_prompts import (
+    MOTIONS,
+    WordingSplit,
+    sample_caption,
+    sample_prompt,
+)
+from follow_your_click.models.text_encoder import MotionTextEncoder, load_tokenizer
+from follow_your_click.training.objective import SEED_STRIDE
+
+_CAPTION_SHARE = 0.3
+_HELD_OUT_PROMPTS = 40  # per motion
+
+
+class MotionClassifier(nn.Module):
+    """The encoder with a linear reading of its mean token; only the encoder is kept after training."""
+
+    def __init__(self, encoder: MotionTextEncoder) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.head = nn.Linear(encoder.config.hidden_size, len(MOTIONS))
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """Tokens (B, N) -> logits (B, K)."""
+        hidden = self.encoder(input_ids, attention_mask).last_hidden_state
+        logits: Tensor = self.head(hidden.mean(dim=1))
+        return logits
+
+
+@dataclass
+class TextEncoderObjective:
+    """Cross-entropy over motions, prompts and captions drawn from the training wordings.
+
+    Args:
+        model: classifier whose encoder is trained.
+        nouns: names of things, mixed into the wordings.
+    """
+
+    model: MotionClassifier
+    nouns: list[str]
+    tokenizer: PreTrainedTokenizerFast = field(default_factory=load_tokenizer)
+
+    def batch(self, batch_size: int, *, seed: int, step: int) -> dict[str, Tensor]:
+        """Tokens and motion indices of random wordings."""
+        random = random_module.Random(seed * SEED_STRIDE + step)
+        motions = [random.choice(MOTIONS) for _ in range(batch_size)]
+        return self._tokens(motions, random, "train", self.model.head.weight.device)
+
+    def _tokens(
+        self,
+        motions: list[str],
+        random: random_module.Random,
+        split: WordingSplit,
+        device: torch.device,
+    ) -> dict[str, Tensor]:
+        prompts = []
+        for motion in motions:
+            noun = random.choice([None, *random.sample(self.nouns, min(2, len(self.nouns)))])
+            if random.random() < _CAPTION_SHARE:
+                prompts.append(sample_caption(motion, noun, random, split=split))
+            else:
+                prompts.append(sample_prompt(motion, noun=noun, random=random, split=split))
+        tokens = self.tokenizer(
+            [prompt.lower() for prompt in prompts],
+            padding="max_length",
+            max_length=self.tokenizer.model_max_length,
+            truncation=True,
+            return_tensors="pt",
+        )
+        return {
+            "input_ids": tokens.input_ids.to(device),
+            "attention_mask": tokens.attention_mask.to(device),
+            "motion": torch.tensor([MOTIONS.index(motion) for motion in motions], device=device),
+        }
+
+    def loss(self, batch: dict[str, Tensor], *, generator: torch.Generator) -> dict[str, Tensor]:
+        """Cross-entropy in nats, and the share named rightly.
+
+        Dropout is drawn from the global generator, so that one is seeded from ours.
+        """
+        torch.manual_seed(int(torch.randint(2**62, (), generator=generator, device=generator.device)))
+        logits = self.model(batch["input_ids"], batch["attention_mask"])
+        accuracy = (logits.argmax(dim=1) == batch["motion"]).float().mean()
+        return {"loss": F.cross_entropy(logits, batch["motion"], label_smoothing=0.05), "accuracy": accuracy}
+
+    def validate(self, model: nn.Module) -> tuple[dict[str, float], Image.Image | None]:
+        """Top-1 over the motions on wordings that training never saw."""
+        random = random_module.Random(0)
+        device = next(model.parameters()).device
+        motions = [motion for motion in MOTIONS for _ in range(_HELD_OUT_PROMPTS)]
+        batch = self._tokens(motions, random, "held_out", device)
+        logits = model(batch["input_ids"], batch["attention_mask"])
+        right = (logits.argmax(dim=1) == batch["motion"]).float().mean()
+        return {"held_out_wordings_accuracy": float(right)}, None
