@@ -1,0 +1,359 @@
+"""`RegionalAnimationPipeline`: image, region mask and motion prompt -> frames, at the model's own size.
+
+Axis legend: B clips, C channels, F frames, H W rows and columns (h w of latents), N tokens, D text channels.
+
+The denoising sequence of the project stands here, once. Photos of any size, crops and rendering are the business of
+`Animator`, which calls this.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, cast
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from diffusers import DiffusionPipeline, SchedulerMixin
+from diffusers.image_processor import VaeImageProcessor
+from diffusers.loaders import StableDiffusionLoraLoaderMixin
+from diffusers.utils import BaseOutput
+from diffusers.utils.torch_utils import randn_tensor
+from einops import rearrange
+from PIL import Image
+from torch import Tensor, nn
+
+from follow_your_click.errors import PromptError, SettingsError
+from follow_your_click.models.conditioning import (
+    LatentReference,
+    Layout,
+    denoiser_input,
+    latent_region_mask,
+    mask_first_frame,
+    reference_latents,
+)
+from follow_your_click.models.text_encoder import encode_text
+from follow_your_click.models.unet import RegionalMotionUNet
+
+OutputType = Literal["pil", "np", "pt", "latent"]
+StepCallback = Callable[["RegionalAnimationPipeline", int, int, dict[str, Any]], dict[str, Any]]
+ImageInput = Image.Image | npt.NDArray[Any] | Tensor | Sequence[Image.Image]
+
+DECODE_CHUNK = 8  # frames decoded at once; bounds memory, changes nothing else
+
+
+@dataclass
+class RegionalAnimationOutput(BaseOutput):  # type: ignore[misc]
+    """frames: a list of B lists of F PIL images, or (B, F, H, W, 3) float 0 ... 1, or (B, F, 3, H, W), or latents."""
+
+    frames: Any
+
+
+class RegionalAnimationPipeline(DiffusionPipeline, StableDiffusionLoraLoaderMixin):
+    """Text-guided animation of a region of an image (Follow-Your-Click, section 3).
+
+    Args:
+        vae: an autoencoder of diffusers or `ConvAutoencoder`.
+        text_encoder: CLIP's or `MotionTextEncoder`.
+        tokenizer: the one that belongs to it.
+        unet: the denoiser, with 2C + 1 input channels.
+        scheduler: any of diffusers'.
+        mask_layout: see `models.conditioning.denoiser_input`; must be as in training.
+        first_frame_layout: likewise.
+        latent_reference: see `models.conditioning.LatentReference`; must be as in training.
+    """
+
+    model_cpu_offload_seq = "text_encoder->unet->vae"
+    _callback_tensor_inputs = ("latents", "prompt_embeds", "motion_prompt_embeds")
+    unet: RegionalMotionUNet
+    vae: Any
+
+    def __init__(
+        self,
+        vae: nn.Module,
+        text_encoder: nn.Module,
+        tokenizer: Any,
+        unet: RegionalMotionUNet,
+        scheduler: SchedulerMixin,
+        mask_layout: Layout = "repeat",
+        first_frame_layout: Layout = "repeat",
+        latent_reference: LatentReference = "none",
+    ) -> None:
+        super().__init__()
+        self.register_modules(
+            vae=vae,
+            text_encoder=text_encoder,
+            tokenizer=tokenizer,
+            unet=unet,
+            scheduler=scheduler,
+        )
+        self.register_to_config(
+            mask_layout=mask_layout,
+            first_frame_layout=first_frame_layout,
+            latent_reference=latent_reference,
+        )
+        self.image_processor = VaeImageProcessor(vae_scale_factor=vae_downscale(self.vae))
+
+    @torch.no_grad()
+    def __call__(
+        self,
+        image: ImageInput | None = None,
+        region_mask: npt.NDArray[Any] | Tensor | None = None,
+        *,
+        motion_prompt: str | list[str] | None = None,
+        prompt: str | list[str] | None = None,
+        negative_prompt: str | list[str] | None = None,
+        motion_strength: float | Tensor = 3.0,
+        fps: float = 8.0,
+        num_frames: int = 16,
+        num_inference_steps: int = 10,
+        guidance_scale: float = 1.0,
+        first_frame_mask_ratio: float = 0.0,
+        generator: torch.Generator | list[torch.Generator] | None = None,
+        latents: Tensor | None = None,
+        first_frame_latents: Tensor | None = None,
+        prompt_embeds: Tensor | None = None,
+        motion_prompt_embeds: Tensor | None = None,
+        negative_prompt_embeds: Tensor | None = None,
+        output_type: OutputType = "pil",
+        return_dict: bool = True,
+        callback_on_step_end: StepCallback | None = None,
+        callback_on_step_end_tensor_inputs: Sequence[str] = ("latents",),
+    ) -> RegionalAnimationOutput | tuple[Any]:
+        """Animate a batch of B images, one region each.
+
+        Args:
+            image: B images of one size, sides multiples of the autoencoder's downscale; PIL, (H, W, 3) uint8,
+                or tensors (B, 3, H, W) in [0, 1]. Not needed with `first_frame_latents`.
+            region_mask: (H, W) or (B, 1, H, W), 1 = may move; also at latent size.
+            motion_prompt: how the region moves; goes to the MA layers, and to the spatial ones without `prompt`.
+            prompt: a caption of the whole scene.
+            negative_prompt: what guidance leads away from; the empty text by default.
+            motion_strength: px per frame at 256 px of image side, one number or (B,).
+            fps: frames per second that the clip is meant for.
+            guidance_scale: classifier-free guidance; 1.0 = off, one forward per step.
+            first_frame_mask_ratio: share of first-frame latents hidden, as in training; 0 in use.
+            latents: initial noise (B, C, F, h, w), drawn from `generator` if None.
+            callback_on_step_end: called as callback(pipeline, step, timestep, tensors) after each step; may
+                return replaced tensors. Setting `pipeline._interrupt` ends the loop.
+
+        Returns:
+            An output with `.frames`.
+
+        Raises:
+            PromptError: neither motion_prompt nor its embeddings.
+            SettingsError: image or mask missing, or numbers out of range.
+        """
+        self._check(num_frames, num_inference_steps, callback_on_step_end_tensor_inputs)
+        self._interrupt = False
+        self._guidance_scale = guidance_scale
+        if first_frame_latents is None:
+            if image is None:
+                raise SettingsError("got no image; expected image or first_frame_latents")
+            first_frame_latents = self.encode_image(image)
+        batch, _, height, width = first_frame_latents.shape
+        if region_mask is None:
+            raise SettingsError("got no region_mask; expected (H, W) or (B, 1, H, W)")
+        mask = latent_region_mask(self._mask_tensor(region_mask, batch), (height, width))
+        texts = self._embed(
+            batch, motion_prompt, prompt, negative_prompt,
+            prompt_embeds, motion_prompt_embeds, negative_prompt_embeds,
+        )  # fmt: skip
+        device, dtype = self._execution_device, self.unet.dtype
+        self.scheduler.set_timesteps(num_inference_steps, device=device)
+        channels = int(self.unet.config.out_channels)
+        shape = (batch, channels, num_frames, height, width)
+        if latents is None:
+            latents = randn_tensor(shape, generator=generator, device=device, dtype=dtype)
+        latents = latents.to(device, dtype) * self.scheduler.init_noise_sigma
+        first = first_frame_latents.to(device, dtype)
+        reference = reference_latents(first, self.config.latent_reference)
+        if first_frame_mask_ratio > 0:
+            one = generator[0] if isinstance(generator, list) else generator
+            one = one if one is not None else torch.Generator().manual_seed(0)
+            hidden = mask_first_frame(first.to(one.device), first_frame_mask_ratio, generator=one)
+            first = hidden.to(device, dtype)
+        strength = torch.as_tensor(motion_strength, device=device, dtype=torch.float32)
+        latents = self._denoise(
+            latents,
+            mask.to(device, dtype),
+            first,
+            texts,
+            strength.expand(batch),
+            torch.full((batch,), float(fps), device=device),
+            generator,
+            callback_on_step_end,
+            callback_on_step_end_tensor_inputs,
+        )
+        frames = self._to_output(latents + reference, output_type)
+        self.maybe_free_model_hooks()
+        return RegionalAnimationOutput(frames=frames) if return_dict else (frames,)
+
+    def _denoise(
+        self,
+        latents: Tensor,
+        region_mask: Tensor,
+        first_frame_latents: Tensor,
+        texts: _Texts,
+        motion_strength: Tensor,
+        fps: Tensor,
+        generator: torch.Generator | list[torch.Generator] | None,
+        callback: StepCallback | None,
+        callback_tensors: Sequence[str],
+    ) -> Tensor:
+        guided = self._guidance_scale != 1.0
+        step_arguments = self._step_arguments(generator)
+        conditions = _repeat_batch(
+            (region_mask, first_frame_latents, motion_strength, fps), 2 if guided else 1
+        )
+        with self.progress_bar(total=len(self.scheduler.timesteps)) as bar:
+            for index, timestep in enumerate(self.scheduler.timesteps):
+                if self._interrupt:
+                    break
+                (noisy,) = _repeat_batch((latents,), 2 if guided else 1)
+                noisy = self.scheduler.scale_model_input(noisy, timestep)
+                output = self.unet(
+                    denoiser_input(
+                        noisy,
+                        conditions[0],
+                        conditions[1],
+                        mask_layout=self.config.mask_layout,
+                        first_frame_layout=self.config.first_frame_layout,
+                    ),
+                    timestep,
+                    texts.stacked(texts.prompt, guided),
+                    motion_encoder_hidden_states=texts.stacked(texts.motion_prompt, guided),
+                    motion_strength=conditions[2],
+                    fps=conditions[3],
+                ).sample
+                if guided:
+                    without, with_text = output.chunk(2)
+                    output = without + self._guidance_scale * (with_text - without)
+                latents = self.scheduler.step(output, timestep, latents, **step_arguments)[0]
+                if callback is not None:
+                    named = {
+                        "latents": latents,
+                        "prompt_embeds": texts.prompt,
+                        "motion_prompt_embeds": texts.motion_prompt,
+                    }
+                    given = {name: named[name] for name in callback_tensors}
+                    replaced = callback(self, index, int(timestep), given) or {}
+                    latents = replaced.get("latents", latents)
+                    texts = texts.replaced(replaced)
+                bar.update()
+        return latents
+
+    @torch.no_grad()
+    def encode_image(self, image: ImageInput) -> Tensor:
+        """First-frame latents (B, C, h, w), scaled as the network expects them."""
+        pixels = self.image_processor.preprocess(image)
+        encoded = self.vae.encode(pixels.to(self._execution_device, self.vae.dtype))
+        latents = encoded.latents if hasattr(encoded, "latents") else encoded.latent_dist.mode()
+        return cast(Tensor, latents * self.vae.config.scaling_factor)
+
+    @torch.no_grad()
+    def decode_latents(self, latents: Tensor) -> Tensor:
+        """(B, C, F, h, w) -> frames (B, F, 3, H, W) in [0, 1], float32."""
+        batch = latents.shape[0]
+        flat = rearrange(latents, "b c f h w -> (b f) c h w") / self.vae.config.scaling_factor
+        chunks = [self.vae.decode(chunk).sample for chunk in flat.split(DECODE_CHUNK)]
+        images = (torch.cat(chunks).float() / 2 + 0.5).clamp(0, 1)
+        return rearrange(images, "(b f) c h w -> b f c h w", b=batch)
+
+    def _to_output(self, latents: Tensor, output_type: OutputType) -> Any:
+        if output_type == "latent":
+            return latents
+        frames = self.decode_latents(latents)
+        if output_type == "pt":
+            return frames
+        arrays = rearrange(frames, "b f c h w -> b f h w c").cpu().numpy()
+        if output_type == "np":
+            return arrays
+        pixels = (arrays * 255).round().astype(np.uint8)
+        return [[Image.fromarray(frame) for frame in clip] for clip in pixels]
+
+    def _embed(
+        self,
+        batch: int,
+        motion_prompt: str | list[str] | None,
+        prompt: str | list[str] | None,
+        negative_prompt: str | list[str] | None,
+        prompt_embeds: Tensor | None,
+        motion_prompt_embeds: Tensor | None,
+        negative_prompt_embeds: Tensor | None,
+    ) -> _Texts:
+        def embed(text: str | list[str]) -> Tensor:
+            texts = [text] * batch if isinstance(text, str) else list(text)
+            if len(texts) != batch:
+                raise PromptError(f"got {len(texts)} prompts for {batch} images; expected one each")
+            return encode_text(self.text_encoder, self.tokenizer, texts)
+
+        if motion_prompt_embeds is None:
+            if motion_prompt is None:
+                raise PromptError("got no motion_prompt; expected a phrase such as 'sway'")
+            motion_prompt_embeds = embed(motion_prompt)
+        if prompt_embeds is None:
+            prompt_embeds = motion_prompt_embeds if prompt is None else embed(prompt)
+        if negative_prompt_embeds is None and self._guidance_scale != 1.0:
+            negative_prompt_embeds = embed(negative_prompt or "")
+        dtype = self.unet.dtype
+        negative = None if negative_prompt_embeds is None else negative_prompt_embeds.to(dtype)
+        return _Texts(prompt_embeds.to(dtype), motion_prompt_embeds.to(dtype), negative)
+
+    def _mask_tensor(self, region_mask: npt.NDArray[Any] | Tensor, batch: int) -> Tensor:
+        mask = torch.as_tensor(region_mask).float()
+        if mask.ndim == 2:
+            mask = mask[None, None]
+        if mask.ndim != 4 or mask.shape[1] != 1 or mask.shape[0] not in (1, batch):
+            raise SettingsError(
+                f"got a region_mask of shape {tuple(mask.shape)}; expected (H, W) or ({batch}, 1, H, W)"
+            )
+        return mask.expand(batch, -1, -1, -1)
+
+    def _check(self, num_frames: int, steps: int, callback_tensors: Sequence[str]) -> None:
+        most = int(self.unet.config.motion_max_seq_length)
+        if not 1 <= num_frames <= most:
+            raise SettingsError(f"got num_frames {num_frames}; expected 1 to {most} with this model")
+        if steps < 1:
+            raise SettingsError(f"got num_inference_steps {steps}; expected 1 or more")
+        unknown = set(callback_tensors) - set(self._callback_tensor_inputs)
+        if unknown:
+            raise SettingsError(
+                f"got callback tensors {sorted(unknown)}; expected some of {self._callback_tensor_inputs}"
+            )
+
+    def _step_arguments(self, generator: Any) -> dict[str, Any]:
+        """The generator, for those schedulers that draw noise."""
+        accepted = inspect.signature(self.scheduler.step).parameters
+        return {"generator": generator} if "generator" in accepted else {}
+
+
+@dataclass(frozen=True)
+class _Texts:
+    """Embeddings (B, N, D) of the caption, the motion prompt and, with guidance, the negative text."""
+
+    prompt: Tensor
+    motion_prompt: Tensor
+    negative: Tensor | None
+
+    def stacked(self, embeds: Tensor, guided: bool) -> Tensor:
+        return torch.cat([cast(Tensor, self.negative), embeds]) if guided else embeds
+
+    def replaced(self, tensors: dict[str, Any]) -> _Texts:
+        return _Texts(
+            tensors.get("prompt_embeds", self.prompt),
+            tensors.get("motion_prompt_embeds", self.motion_prompt),
+            self.negative,
+        )
+
+
+def _repeat_batch(tensors: Sequence[Tensor], times: int) -> list[Tensor]:
+    return [torch.cat([tensor] * times) for tensor in tensors]
+
+
+def vae_downscale(vae: Any) -> int:
+    """Pixels per latent position in each direction."""
+    widths = getattr(vae.config, "block_out_channels", None)
+    return 8 if widths is None else int(2 ** (len(widths) - 1))

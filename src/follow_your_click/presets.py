@@ -1,0 +1,96 @@
+"""Named models: where their files are, and the settings that they were made for."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from follow_your_click.errors import ModelError
+from follow_your_click.models.checkpoints import WEIGHTS_FOLDER
+from follow_your_click.pipeline import RegionalAnimationPipeline
+
+PRESET_FILE = "preset.json"
+EMBEDDED = ("mini",)
+
+
+class Preset(BaseModel):
+    """How a model is run when the caller does not say otherwise; stands in its folder as preset.json.
+
+    Args:
+        size: side of the model's square window in pixels.
+        num_inference_steps: denoising steps.
+        guidance_scale: classifier-free guidance, 1.0 = off.
+        window_strength: strength where none is asked for, px per frame at 256 px of the window's side.
+        max_window_strength: the strongest motion that the model has been trained on, same unit.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    size: int = Field(ge=32, multiple_of=8)
+    num_inference_steps: int = Field(ge=1)
+    guidance_scale: float = Field(ge=1)
+    window_strength: float = Field(gt=0)
+    max_window_strength: float = Field(gt=0)
+
+
+def find_model(model: str | Path) -> Path:
+    """The folder of a preset's name or of a path.
+
+    Raises:
+        ModelError: neither.
+    """
+    folder = WEIGHTS_FOLDER / model if str(model) in EMBEDDED else Path(model)
+    if (folder / "model_index.json").is_file():
+        return folder
+    names = ", ".join(EMBEDDED)
+    raise ModelError(
+        f"unknown model {str(model)!r}; expected {names}, or a folder with model_index.json"
+        " as RegionalAnimationPipeline.save_pretrained writes it"
+    )
+
+
+def load_preset(folder: Path) -> Preset:
+    """The settings that come with a model.
+
+    Raises:
+        ModelError: preset.json is missing or wrong.
+    """
+    file = folder / PRESET_FILE
+    try:
+        return Preset.model_validate(json.loads(file.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise ModelError(f"{folder} has no {PRESET_FILE}; copy the one of a model of its size") from error
+    except (ValidationError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise ModelError(f"{file} does not hold a preset: {reason}") from error
+
+
+def load_pipeline(folder: Path, *, device: str | None = None) -> RegionalAnimationPipeline:
+    """The pipeline of a model folder, on `device` (None: the best there is).
+
+    Raises:
+        ModelError: files missing or not fitting, or no such device.
+    """
+    try:
+        pipeline: RegionalAnimationPipeline = RegionalAnimationPipeline.from_pretrained(folder)
+    except (OSError, ValueError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise ModelError(f"{folder} cannot be loaded: {reason}") from error
+    try:
+        pipeline.to(torch.device(device or best_device()))
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise ModelError(f"device {device!r} cannot be used: {reason}") from error
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline
+
+
+def best_device() -> str:
+    """ "cuda", "mps" or "cpu"."""
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
