@@ -1,0 +1,1 @@
+"""What people and programs talk to. Wiring only: every interface calls `Animator` and nothing deeper."""

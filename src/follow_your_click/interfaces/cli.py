@@ -1,0 +1,484 @@
+"""The command line, `fyc`: animate, segment, train.
+
+Axis legend: H W rows and columns of the photo. Coordinates are the photo's own pixels, origin top left, x to the right.
+
+stdout carries results only: the paths that were written, or one line of JSON. Progress, warnings and errors go to
+stderr. Exit codes: 0 done, 2 the request cannot be met (one line says why), 130 interrupted.
+torch and the model code are imported inside the commands, so that `fyc --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TextIO, TypedDict
+
+import typer
+
+from follow_your_click.errors import (
+    FollowYourClickError,
+    OutputError,
+    PromptError,
+    RegionError,
+    SettingsError,
+)
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+    from PIL import Image
+
+    from follow_your_click.animator import Animator
+    from follow_your_click.region import Area, Region
+
+EXIT_REFUSED = 2
+EXIT_INTERRUPTED = 130
+AREA_HINT = "--click X,Y, --box X0,Y0,X1,Y1 or --mask PNG"
+REGION_HINT = (
+    f"give {AREA_HINT} with --prompt TEXT, "
+    'or --region "click=412,300; prompt=drift left; strength=3"'
+)
+
+Progress = Callable[[str, int, int], None]
+
+ImageArgument = Annotated[Path, typer.Argument(metavar="IMAGE", help="The photo.")]
+ClickOption = Annotated[
+    list[str] | None,
+    typer.Option("--click", metavar="X,Y", help="A pixel of the object; may repeat."),
+]
+ExcludeOption = Annotated[
+    list[str] | None,
+    typer.Option("--exclude", metavar="X,Y", help="A pixel not of the object; may repeat."),
+]
+BoxOption = Annotated[
+    str | None, typer.Option("--box", metavar="X0,Y0,X1,Y1", help="A box around the object.")
+]
+MaskOption = Annotated[
+    Path | None, typer.Option("--mask", metavar="PNG", help="The region as a picture: white moves.")
+]
+ModelOption = Annotated[
+    str,
+    typer.Option(metavar="NAME", help="mini, sd15-pia, sd15, a folder, or a hub id."),
+]
+DeviceOption = Annotated[
+    str | None, typer.Option(metavar="NAME", help="cpu, cuda, mps; the best one if left out.")
+]
+OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="One line of JSON on stdout, nothing else.")
+]
+
+app = typer.Typer(
+    name="fyc",
+    help="Click an object in a photo, type how it should move, get a clip.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+class RunSettings(TypedDict):
+    """What `Animator.plan` and `Animator.animate` take besides the photo and its regions."""
+
+    num_frames: int
+    fps: float
+    num_inference_steps: int | None
+    guidance_scale: float | None
+    seed: int
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a command reports: paths written, seconds by stage, and the settings that were used."""
+
+    files: dict[str, str]
+    seconds: dict[str, float]
+    settings: dict[str, Any]
+
+
+def _say(line: str) -> None:
+    """One line on stderr, whatever line breaks the text holds."""
+    typer.echo(f"fyc: {' '.join(line.split())}", err=True)
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """Stands in for `warnings.showwarning`: a person wants the sentence, not the source line."""
+    _say(f"warning: {message}")
+
+
+def _report(result: Result, *, json_line: bool) -> None:
+    """The result on stdout: one line of JSON, or one path per line."""
+    if json_line:
+        typer.echo(json.dumps(vars(result)))
+    else:
+        typer.echo("\n".join(result.files.values()))
+
+
+def _area(
+    click: list[str] | None, exclude: list[str] | None, box: str | None, mask: Path | None
+) -> list[Area]:
+    from follow_your_click.region import Click, parse_box, parse_point
+
+    area: list[Area] = [Click(*parse_point(text)) for text in click or []]
+    area += [Click(*parse_point(text), positive=False) for text in exclude or []]
+    area += [parse_box(box)] if box is not None else []
+    area += [mask] if mask is not None else []
+    return area
+
+
+def _regions(
+    area: list[Area], *, prompt: str | None, strength: float | None, specs: list[str]
+) -> list[Region]:
+    """Either the one region of --click and its companions, or those of --region, never both."""
+    from follow_your_click.region import Region, parse_region
+
+    if specs:
+        if area or prompt is not None or strength is not None:
+            raise SettingsError(
+                "got --region together with --click, --exclude, --box, --mask, --prompt or "
+                "--strength; put all of it inside --region, one for each region"
+            )
+        return [parse_region(spec) for spec in specs]
+    if not area:
+        raise RegionError(f"got no region; {REGION_HINT}")
+    if prompt is None:
+        raise PromptError('got no --prompt; say how the region moves: --prompt "drift left"')
+    return [Region(area, prompt=prompt, strength=strength)]
+
+
+def _check_files(image: Path, outputs: dict[str, str], *, overwrite: bool) -> None:
+    """Find out before the work whether the photo can be opened and the results can be written.
+
+    Args:
+        outputs: "clip", "mask", "contact_sheet" -> where to; as typed, since "frames/" is a folder.
+
+    Raises:
+        ImageError: the photo is missing or no image.
+        OutputError: a result would replace the photo, another result, or an existing file.
+    """
+    from follow_your_click.clip import check_output
+    from follow_your_click.photo import open_image
+
+    with open_image(image):
+        pass
+    taken = {image.resolve(): "the photo"}
+    for name, text in outputs.items():
+        what, path = name.replace("_", " "), Path(text)
+        if path.resolve() in taken:
+            raise OutputError(f"{text}: the {what} would replace {taken[path.resolve()]}")
+        taken[path.resolve()] = f"the {what}"
+        if name == "clip":
+            check_output(text)
+        else:
+            _check_png(path)
+        if path.is_file() and not overwrite:
+            raise OutputError(f"{text} exists; give another name, or --overwrite to replace it")
+
+
+def _check_png(path: Path) -> None:
+    if path.suffix.lower() != ".png":
+        raise OutputError(f"{path}: got suffix {path.suffix!r}, expected .png")
+    if path.is_dir():
+        raise OutputError(f"{path} is a folder; give the name of a PNG file")
+    if not path.parent.is_dir():
+        raise OutputError(f"{path}: the folder {path.parent} does not exist; make it first")
+    if not os.access(path.parent, os.W_OK):
+        raise OutputError(f"{path}: the folder {path.parent} is not writable; choose another")
+
+
+def _animator(model: str, device: str | None) -> Animator:
+    from follow_your_click.animator import Animator
+
+    return Animator.from_pretrained(model, device=device)
+
+
+def _animate(
+    animator: Animator,
+    image: Path,
+    regions: list[Region],
+    settings: RunSettings,
+    outputs: dict[str, str],
+    progress: Progress,
+) -> Result:
+    """Run the model and write every file that was asked for, each whole or not at all."""
+    clip = animator.animate(image, regions, **settings, progress=progress)
+    started = time.monotonic()
+    for number, (name, path) in enumerate(outputs.items()):
+        progress("write", number, len(outputs))
+        if name == "clip":
+            clip.save(path)
+        elif name == "mask":
+            _write_mask(clip.region_mask, Path(path))
+        else:
+            _write_picture(clip.contact_sheet(), Path(path))
+    progress("write", len(outputs), len(outputs))
+    seconds = {**clip.seconds, "write": round(time.monotonic() - started, 3)}
+    return Result(outputs, seconds, dict(clip.settings))
+
+
+def _write_mask(mask: npt.NDArray[Any] | None, path: Path) -> None:
+    from follow_your_click.segmentation.resolve import save_mask
+
+    assert mask is not None, "Animator puts the region mask into every clip"
+    save_mask(mask, path)
+
+
+def _write_picture(picture: Image.Image, path: Path) -> None:
+    """Under a temporary name in the same folder first, then moved into place."""
+    temporary = path.with_name(f".{path.stem}.tmp-{os.getpid()}{path.suffix}")
+    try:
+        picture.save(temporary)
+        temporary.replace(path)
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written: {error.strerror or error}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _progress(*, bars: bool) -> Iterator[Progress]:
+    """A function that shows progress on stderr: a bar per stage, or one line per finished stage."""
+    if not bars:
+        yield _line_per_stage()
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bars
+
+    columns = (
+        TextColumn("{task.description:>8}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    tasks = {}
+    with Bars(*columns, console=Console(stderr=True), redirect_stdout=False) as shown:
+
+        def update(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = shown.add_task(stage, total=total)
+            shown.update(tasks[stage], completed=done, total=total)
+
+        yield update
+
+
+def _line_per_stage() -> Progress:
+    since = time.monotonic()
+
+    def update(stage: str, done: int, total: int) -> None:
+        nonlocal since
+        if done >= total:
+            now = time.monotonic()
+            _say(f"{stage} {done}/{total}, {now - since:.1f} s")
+            since = now
+
+    return update
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            typer.echo(version("follow-your-click"))
+        except PackageNotFoundError:
+            typer.echo("run from its source folder, not installed")
+        raise typer.Exit()
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """Options that stand before the verb; the callback makes `fyc` a command with verbs."""
+
+
+@app.command()
+def animate(
+    image: ImageArgument,
+    click: ClickOption = None,
+    exclude: ExcludeOption = None,
+    box: BoxOption = None,
+    mask: MaskOption = None,
+    prompt: Annotated[
+        str | None, typer.Option(metavar="TEXT", help='How it moves, such as "drift left".')
+    ] = None,
+    strength: Annotated[
+        float | None,
+        typer.Option(metavar="S", help="Pixels per frame at a short side of 256 px, 0 to 20."),
+    ] = None,
+    region: Annotated[
+        list[str] | None,
+        typer.Option(metavar="SPEC", help='One of several: "click=412,300; prompt=drift left".'),
+    ] = None,
+    out: Annotated[
+        str | None,
+        typer.Option(
+            "--out",
+            "-o",
+            metavar="FILE",
+            help=".mp4, .gif, .webp, or a folder for PNG frames; IMAGE's name + .mp4 if left out.",
+        ),
+    ] = None,
+    model: ModelOption = "mini",
+    frames: Annotated[int, typer.Option(metavar="N", help="Frames in the clip.")] = 16,
+    fps: Annotated[float, typer.Option(metavar="F", help="Frames per second.")] = 8.0,
+    steps: Annotated[
+        int | None, typer.Option(metavar="N", help="Denoising steps; the model's own if left out.")
+    ] = None,
+    guidance_scale: Annotated[
+        float | None, typer.Option(metavar="G", help="1 = off; the model's own if left out.")
+    ] = None,
+    seed: Annotated[int, typer.Option(metavar="N", help="Same seed, same clip.")] = 0,
+    device: DeviceOption = None,
+    save_mask: Annotated[
+        str | None, typer.Option(metavar="PNG", help="Also write the area that may move.")
+    ] = None,
+    contact_sheet: Annotated[
+        str | None, typer.Option(metavar="PNG", help="Also write all frames as one picture.")
+    ] = None,
+    overwrite: OverwriteOption = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show the resolved settings, write nothing.")
+    ] = False,
+    json_line: JsonOption = False,
+) -> None:
+    """Make a clip of IMAGE in which the selected regions move and the rest stays still."""
+    regions = _regions(
+        _area(click, exclude, box, mask), prompt=prompt, strength=strength, specs=region or []
+    )
+    outputs = {"clip": f"{image.stem}.mp4" if out is None else out}
+    outputs |= {"mask": save_mask} if save_mask is not None else {}
+    outputs |= {"contact_sheet": contact_sheet} if contact_sheet is not None else {}
+    _check_files(image, outputs, overwrite=overwrite)
+    settings = RunSettings(
+        num_frames=frames,
+        fps=fps,
+        num_inference_steps=steps,
+        guidance_scale=guidance_scale,
+        seed=seed,
+    )
+    # Libraries that talk on stdout must not get between a script and its JSON.
+    with contextlib.redirect_stdout(sys.stderr):
+        animator = _animator(model, device)
+        if dry_run:
+            result = animator.plan(image, regions, **settings)
+        else:
+            with _progress(bars=not json_line and sys.stderr.isatty()) as progress:
+                result = _animate(animator, image, regions, settings, outputs, progress)
+    if dry_run:
+        typer.echo(json.dumps(result, indent=None if json_line else 2))
+    else:
+        _report(result, json_line=json_line)
+
+
+@app.command()
+def segment(
+    image: ImageArgument,
+    out: Annotated[str, typer.Option("--out", "-o", metavar="PNG", help="The mask to write.")],
+    click: ClickOption = None,
+    exclude: ExcludeOption = None,
+    box: BoxOption = None,
+    mask: MaskOption = None,
+    model: ModelOption = "mini",
+    device: DeviceOption = None,
+    overwrite: OverwriteOption = False,
+    json_line: JsonOption = False,
+) -> None:
+    """Write the mask that clicks or a box select in IMAGE: white may move, black stays."""
+    from follow_your_click.region import Region
+
+    area = _area(click, exclude, box, mask)
+    if not area:
+        raise RegionError(f"got no region; give {AREA_HINT}")
+    # The prompt does not reach the segmenter; a region is not complete without one.
+    regions = [Region(area, prompt="move")]
+    outputs = {"mask": out}
+    _check_files(image, outputs, overwrite=overwrite)
+    with contextlib.redirect_stdout(sys.stderr):
+        from follow_your_click.segmentation.resolve import save_mask as write_mask
+
+        animator = _animator(model, device)
+        started = time.monotonic()
+        (selected,) = animator.masks(image, regions)
+        seconds = {"segment": round(time.monotonic() - started, 3)}
+        write_mask(selected, out)
+    share = float(selected.mean())
+    _say(f"the mask covers {share:.1%} of the photo")
+    settings = {"image": str(image), "model": model, "covered": round(share, 6)}
+    _report(Result(outputs, seconds, settings), json_line=json_line)
+
+
+@app.command()
+def train(
+    config: Annotated[str, typer.Argument(metavar="CONFIG", help="A recipe's name or YAML file.")],
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change one setting; may repeat."),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where checkpoints and logs go.")
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="A folder with photos/ and cutouts/.")
+    ] = None,
+    device: Annotated[str | None, typer.Option(metavar="NAME", help="cpu, cuda, ...")] = None,
+    steps: Annotated[int | None, typer.Option(metavar="N", help="Length of the run.")] = None,
+) -> None:
+    """Train a part of the model; the same command again goes on where the last run stopped."""
+    given = {"output": output, "data": data, "device": device, "steps": steps}
+    # JSON is YAML: quoted, a folder named 2024 stays text.
+    overrides = [
+        f"{key}={json.dumps(value if isinstance(value, int) else str(value))}"
+        for key, value in given.items()
+        if value is not None
+    ]
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    from follow_your_click.training.run import train as run_training
+
+    with contextlib.redirect_stdout(sys.stderr):
+        exported = run_training(config, overrides=[*(assignments or []), *overrides])
+    typer.echo(str(exported))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Args:
+        arguments: the words after `fyc`; None reads them from the process.
+
+    Returns:
+        The exit code: 0, 2 (one line on stderr says what was wrong) or 130 (interrupted).
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    with warnings.catch_warnings():
+        warnings.showwarning = _show_warning
+        try:
+            code = app(words, prog_name="fyc", standalone_mode=False)
+        except FollowYourClickError as error:
+            _say(str(error))
+            return EXIT_REFUSED
+        except typer.TyperException as error:
+            # Typer's own errors know the command they arose in, but not through a public type.
+            command = getattr(getattr(error, "ctx", None), "command_path", "fyc")
+            _say(f"{error.format_message().rstrip('.')}; see '{command} --help'")
+            return EXIT_REFUSED
+    if code == EXIT_INTERRUPTED:
+        _say("interrupted; nothing half-written is left behind")
+    return code if isinstance(code, int) else 0
