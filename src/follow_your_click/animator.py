@@ -16,9 +16,9 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -28,9 +28,9 @@ from PIL import Image
 from follow_your_click.clip import Clip, Patch
 from follow_your_click.errors import RegionError, SettingsError
 from follow_your_click.photo import photo_sha256, read_photo
-from follow_your_click.pipeline import RegionalAnimationPipeline
+from follow_your_click.pipeline import RegionalAnimationOutput, RegionalAnimationPipeline
 from follow_your_click.presets import Preset, find_model, load_pipeline, load_preset
-from follow_your_click.region import Region
+from follow_your_click.region import Box, Click, Region
 from follow_your_click.rendering import CropPlan, Rendered, plan_crop, render
 from follow_your_click.segmentation import GrabCutSegmenter, Segmenter
 from follow_your_click.segmentation.resolve import region_mask
@@ -81,6 +81,8 @@ class RunSettings:
     seed: int
 
     def __post_init__(self) -> None:
+        for name in ("num_frames", "num_inference_steps", "seed"):
+            _check_whole(name, getattr(self, name))
         _check_range("num_frames", self.num_frames, 2, 64)
         _check_range("fps", self.fps, 0.1, 120)
         _check_range("num_inference_steps", self.num_inference_steps, 1, 1000)
@@ -152,7 +154,8 @@ class Animator:
             RegionError: a region lies outside the photo or selects nothing.
         """
         photo = read_photo(image)
-        self.segmenter.set_image(photo)
+        if any(isinstance(area, Click | Box) for region in regions for area in region.areas):
+            self.segmenter.set_image(photo)  # costly; strokes and mask files do without
         return [region_mask(photo, region, self.segmenter) for region in regions]
 
     def plan(
@@ -220,21 +223,29 @@ class Animator:
         )
 
     def _generate(
-        self, photo: npt.NDArray[np.uint8], plan: RegionPlan, settings: RunSettings, seed: int, run: _Run
+        self,
+        photo: npt.NDArray[np.uint8],
+        plan: RegionPlan,
+        settings: RunSettings,
+        seed: int,
+        run: _Run,
     ) -> npt.NDArray[np.uint8]:
         """The model's frames of one window, uint8 (L, m, m, 3)."""
         window = plan.window.extract(photo)
-        mask = (plan.window.extract_mask(plan.mask) > 0.5).astype(np.float32)
+        covered = plan.window.extract_mask(plan.mask)
+        # A thread of an object covers no model pixel by half; the model must be shown something that moves.
+        mask = (covered > min(0.5, covered.max() / 2)).astype(np.float32)
         steps = settings.num_inference_steps
         with run.stage("encode"):
             first_frame_latents = self.pipeline.encode_image(Image.fromarray(window))
 
         def on_step(_: Any, step: int, __: int, ___: dict[str, Any]) -> dict[str, Any]:
-            run.report("denoise", step + 1, steps)
+            if step + 1 < steps:  # the stage itself reports its end
+                run.report("denoise", step + 1, steps)
             return {}
 
         with run.stage("denoise", steps):
-            latents = self.pipeline(
+            output = self.pipeline(
                 first_frame_latents=first_frame_latents,
                 region_mask=mask,
                 motion_prompt=plan.region.prompt,
@@ -246,7 +257,8 @@ class Animator:
                 generator=torch.Generator().manual_seed(seed),
                 output_type="latent",
                 callback_on_step_end=on_step,
-            ).frames
+            )
+        latents = cast(RegionalAnimationOutput, output).frames
         with run.stage("decode"):
             frames = self.pipeline.decode_latents(latents)[0]
         pixels = (frames * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
@@ -278,10 +290,11 @@ class Animator:
     ) -> list[RegionPlan]:
         if not regions:
             raise RegionError("got no region; expected at least one, such as a click and a prompt")
-        return [
-            self._plan_region(photo, region, mask, settings)
-            for region, mask in zip(regions, self.masks(photo, regions), strict=True)
-        ]
+        plans = []
+        for region, mask in zip(regions, self.masks(photo, regions), strict=True):
+            # No comprehension: it would put a frame between a warning and the caller it points to.
+            plans.append(self._plan_region(photo, region, mask, settings))
+        return plans
 
     def _plan_region(
         self,
@@ -306,18 +319,22 @@ class Animator:
             speed = region.strength * short / REFERENCE_SIDE
             wanted = near + 2 * speed * (settings.num_frames - 1)
         travel = (min(wanted, MAX_WINDOW * extent) - near) / 2
-        window = plan_crop(mask, model_size=self.preset.size, travel=max(travel, 0), context=CONTEXT)
+        window = plan_crop(
+            mask, model_size=self.preset.size, travel=max(travel, 0), context=CONTEXT
+        )
         scale = short / window.side
-        strength = self.preset.window_strength / scale if region.strength is None else region.strength
         limit = self.preset.max_window_strength
-        if strength * scale > limit:
-            warnings.warn(
-                f"strength {strength:g} is more than the model knows for a region of this size;"
-                f" using {limit / scale:.2g}",
-                stacklevel=4,
-            )
-            strength = limit / scale
-        return RegionPlan(region, mask, window, strength, strength * scale)
+        if region.strength is None:
+            window_strength = self.preset.window_strength
+        else:
+            window_strength = min(region.strength * scale, limit)
+            if region.strength * scale > limit:
+                warnings.warn(
+                    f"strength {region.strength:g} is more than the model knows for a region of this size;"
+                    f" using {limit / scale:.2g}",
+                    stacklevel=4,
+                )
+        return RegionPlan(region, mask, window, window_strength / scale, window_strength)
 
     def _describe(
         self,
@@ -326,7 +343,7 @@ class Animator:
         settings: RunSettings,
     ) -> dict[str, Any]:
         return {
-            "version": version("follow-your-click"),
+            "version": _package_version(),
             "model": self.preset.name,
             "scheduler": type(self.pipeline.scheduler).__name__,
             "segmenter": type(self.segmenter).__name__,
@@ -354,10 +371,24 @@ def _laid_over(rendered: Rendered, earlier: Sequence[Patch]) -> Patch:
         here = np.s_[top - rendered.y : bottom - rendered.y, left - rendered.x : right - rendered.x]
         there = np.s_[:, top - patch.y : bottom - patch.y, left - patch.x : right - patch.x]
         frames = frames.copy()
-        frames[:, *here] = np.where(still[here][None, ..., None], patch.frames[there], frames[:, *here])
+        frames[:, *here] = np.where(
+            still[here][None, ..., None], patch.frames[there], frames[:, *here]
+        )
     return Patch(rendered.x, rendered.y, frames)
 
 
 def _check_range(name: str, value: float, low: float, high: float) -> None:
     if not low <= value <= high:
         raise SettingsError(f"got {name} {value}; expected {low:g} to {high:g}")
+
+
+def _check_whole(name: str, value: float) -> None:
+    if not isinstance(value, int):
+        raise SettingsError(f"got {name} {value!r}; expected a whole number")
+
+
+def _package_version() -> str:
+    try:
+        return version("follow-your-click")
+    except PackageNotFoundError:
+        return "source"  # run from its source folder, not installed

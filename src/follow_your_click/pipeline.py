@@ -9,9 +9,10 @@ The denoising sequence of the project stands here, once. Photos of any size, cro
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Any, Literal, cast, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +27,9 @@ from PIL import Image
 from torch import Tensor, nn
 
 from follow_your_click.errors import PromptError, SettingsError
+
+# Imported for its registration alone: diffusers loads a component only from a module that is already imported.
+from follow_your_click.models import autoencoder as autoencoder
 from follow_your_click.models.conditioning import (
     LatentReference,
     Layout,
@@ -45,7 +49,7 @@ DECODE_CHUNK = 8  # frames decoded at once; bounds memory, changes nothing else
 
 
 @dataclass
-class RegionalAnimationOutput(BaseOutput):  # type: ignore[misc]
+class RegionalAnimationOutput(BaseOutput):
     """frames: a list of B lists of F PIL images, or (B, F, H, W, 3) float 0 ... 1, or (B, F, 3, H, W), or latents."""
 
     frames: Any
@@ -66,6 +70,8 @@ class RegionalAnimationPipeline(DiffusionPipeline, StableDiffusionLoraLoaderMixi
     """
 
     model_cpu_offload_seq = "text_encoder->unet->vae"
+    # Layer by layer, torch's fused attention and `encode_text` would meet weights without data.
+    _exclude_from_cpu_offload = ("text_encoder",)
     _callback_tensor_inputs = ("latents", "prompt_embeds", "motion_prompt_embeds")
     unet: RegionalMotionUNet
     vae: Any
@@ -94,7 +100,8 @@ class RegionalAnimationPipeline(DiffusionPipeline, StableDiffusionLoraLoaderMixi
             first_frame_layout=first_frame_layout,
             latent_reference=latent_reference,
         )
-        self.image_processor = VaeImageProcessor(vae_scale_factor=vae_downscale(self.vae))
+        # No resizing: the mask must keep lying on the same pixels.
+        self.image_processor = VaeImageProcessor(do_resize=False, do_convert_rgb=True)
 
     @torch.no_grad()
     def __call__(
@@ -127,26 +134,34 @@ class RegionalAnimationPipeline(DiffusionPipeline, StableDiffusionLoraLoaderMixi
         Args:
             image: B images of one size, sides multiples of the autoencoder's downscale; PIL, (H, W, 3) uint8,
                 or tensors (B, 3, H, W) in [0, 1]. Not needed with `first_frame_latents`.
-            region_mask: (H, W) or (B, 1, H, W), 1 = may move; also at latent size.
+            region_mask: (H, W) or (B, 1, H, W), 0 ... 1, 1 = may move; of the images' or the latents' size.
             motion_prompt: how the region moves; goes to the MA layers, and to the spatial ones without `prompt`.
             prompt: a caption of the whole scene.
             negative_prompt: what guidance leads away from; the empty text by default.
-            motion_strength: px per frame at 256 px of image side, one number or (B,).
+            motion_strength: px per frame at 256 px of image side, from 0, one number or (B,).
             fps: frames per second that the clip is meant for.
             guidance_scale: classifier-free guidance; 1.0 = off, one forward per step.
             first_frame_mask_ratio: share of first-frame latents hidden, as in training; 0 in use.
             latents: initial noise (B, C, F, h, w), drawn from `generator` if None.
             callback_on_step_end: called as callback(pipeline, step, timestep, tensors) after each step; may
-                return replaced tensors. Setting `pipeline._interrupt` ends the loop.
+                return replaced tensors. Setting `pipeline._interrupt` ends the loop. Its latents are what
+                is denoised: with `latent_reference` "first_frame", the change against the first frame.
 
         Returns:
             An output with `.frames`.
 
         Raises:
-            PromptError: neither motion_prompt nor its embeddings.
-            SettingsError: image or mask missing, or numbers out of range.
+            PromptError: neither motion_prompt nor its embeddings, or not one text per image.
+            SettingsError: image or mask missing, shapes that do not fit, or numbers out of range.
         """
         self._check(num_frames, num_inference_steps, callback_on_step_end_tensor_inputs)
+        if output_type not in get_args(OutputType):
+            raise SettingsError(
+                f"got output_type {output_type!r}; expected one of {get_args(OutputType)}"
+            )
+        _check_range("fps", fps, 0, math.inf)
+        _check_range("guidance_scale", guidance_scale, -math.inf, math.inf)
+        _check_range("first_frame_mask_ratio", first_frame_mask_ratio, 0, 1)
         self._interrupt = False
         self._guidance_scale = guidance_scale
         if first_frame_latents is None:
@@ -156,7 +171,8 @@ class RegionalAnimationPipeline(DiffusionPipeline, StableDiffusionLoraLoaderMixi
         batch, _, height, width = first_frame_latents.shape
         if region_mask is None:
             raise SettingsError("got no region_mask; expected (H, W) or (B, 1, H, W)")
-        mask = latent_region_mask(self._mask_tensor(region_mask, batch), (height, width))
+        mask = self._latent_mask(region_mask, batch, (height, width))
+        strength = _strengths(motion_strength, batch)
         texts = self._embed(
             batch, motion_prompt, prompt, negative_prompt,
             prompt_embeds, motion_prompt_embeds, negative_prompt_embeds,
@@ -167,6 +183,8 @@ class RegionalAnimationPipeline(DiffusionPipeline, StableDiffusionLoraLoaderMixi
         shape = (batch, channels, num_frames, height, width)
         if latents is None:
             latents = randn_tensor(shape, generator=generator, device=device, dtype=dtype)
+        elif tuple(latents.shape) != shape:
+            raise SettingsError(f"got latents of shape {tuple(latents.shape)}; expected {shape}")
         latents = latents.to(device, dtype) * self.scheduler.init_noise_sigma
         first = first_frame_latents.to(device, dtype)
         reference = reference_latents(first, self.config.latent_reference)
@@ -175,13 +193,12 @@ class RegionalAnimationPipeline(DiffusionPipeline, StableDiffusionLoraLoaderMixi
             one = one if one is not None else torch.Generator().manual_seed(0)
             hidden = mask_first_frame(first.to(one.device), first_frame_mask_ratio, generator=one)
             first = hidden.to(device, dtype)
-        strength = torch.as_tensor(motion_strength, device=device, dtype=torch.float32)
         latents = self._denoise(
             latents,
             mask.to(device, dtype),
             first,
             texts,
-            strength.expand(batch),
+            strength.to(device),
             torch.full((batch,), float(fps), device=device),
             generator,
             callback_on_step_end,
@@ -247,8 +264,24 @@ class RegionalAnimationPipeline(DiffusionPipeline, StableDiffusionLoraLoaderMixi
 
     @torch.no_grad()
     def encode_image(self, image: ImageInput) -> Tensor:
-        """First-frame latents (B, C, h, w), scaled as the network expects them."""
+        """First-frame latents (B, C, h, w), scaled as the network expects them.
+
+        Raises:
+            SettingsError: sides that the autoencoder cannot halve, or values that are no pixels.
+        """
+        if isinstance(image, np.ndarray) and image.dtype == np.uint8:
+            image = image.astype(np.float32) / 255  # diffusers takes arrays for 0 ... 1
         pixels = self.image_processor.preprocess(image)
+        factor, (height, width) = vae_downscale(self.vae), pixels.shape[-2:]
+        if height % factor or width % factor:
+            raise SettingsError(
+                f"got an image of {width}x{height} px; expected sides that are multiples of {factor}"
+            )
+        if not pixels.abs().max() <= 1.001:
+            raise SettingsError(
+                "got image values out of range; expected tensors in 0 ... 1, or uint8 arrays"
+            )
+        _load_offloaded(self.vae)
         encoded = self.vae.encode(pixels.to(self._execution_device, self.vae.dtype))
         latents = encoded.latents if hasattr(encoded, "latents") else encoded.latent_dist.mode()
         return cast(Tensor, latents * self.vae.config.scaling_factor)
@@ -258,7 +291,10 @@ class RegionalAnimationPipeline(DiffusionPipeline, StableDiffusionLoraLoaderMixi
         """(B, C, F, h, w) -> frames (B, F, 3, H, W) in [0, 1], float32."""
         batch = latents.shape[0]
         flat = rearrange(latents, "b c f h w -> (b f) c h w") / self.vae.config.scaling_factor
-        chunks = [self.vae.decode(chunk).sample for chunk in flat.split(DECODE_CHUNK)]
+        _load_offloaded(self.vae)
+        chunks = [
+            self.vae.decode(chunk).sample for chunk in flat.to(self.vae.dtype).split(DECODE_CHUNK)
+        ]
         images = (torch.cat(chunks).float() / 2 + 0.5).clamp(0, 1)
         return rearrange(images, "(b f) c h w -> b f c h w", b=batch)
 
@@ -298,26 +334,46 @@ class RegionalAnimationPipeline(DiffusionPipeline, StableDiffusionLoraLoaderMixi
             prompt_embeds = motion_prompt_embeds if prompt is None else embed(prompt)
         if negative_prompt_embeds is None and self._guidance_scale != 1.0:
             negative_prompt_embeds = embed(negative_prompt or "")
-        dtype = self.unet.dtype
-        negative = None if negative_prompt_embeds is None else negative_prompt_embeds.to(dtype)
-        return _Texts(prompt_embeds.to(dtype), motion_prompt_embeds.to(dtype), negative)
+        device, dtype = self._execution_device, self.unet.dtype
 
-    def _mask_tensor(self, region_mask: npt.NDArray[Any] | Tensor, batch: int) -> Tensor:
-        mask = torch.as_tensor(region_mask).float()
+        def placed(embeds: Tensor) -> Tensor:
+            if len(embeds) != batch:
+                raise PromptError(
+                    f"got embeddings of {len(embeds)} texts for {batch} images; expected one each"
+                )
+            return embeds.to(device, dtype)
+
+        negative = None if negative_prompt_embeds is None else placed(negative_prompt_embeds)
+        return _Texts(placed(prompt_embeds), placed(motion_prompt_embeds), negative)
+
+    def _latent_mask(
+        self, region_mask: npt.NDArray[Any] | Tensor, batch: int, size: tuple[int, int]
+    ) -> Tensor:
+        """The mask at latent size, (B, 1, h, w)."""
+        if not isinstance(region_mask, Tensor):
+            region_mask = torch.from_numpy(np.ascontiguousarray(region_mask))
+        mask = region_mask.float()
         if mask.ndim == 2:
             mask = mask[None, None]
-        if mask.ndim != 4 or mask.shape[1] != 1 or mask.shape[0] not in (1, batch):
+        factor = vae_downscale(self.vae)
+        height, width = (factor * side for side in size)
+        sizes = (size, (height, width))
+        fits = mask.ndim == 4 and mask.shape[0] in (1, batch) and mask.shape[1] == 1
+        if not fits or tuple(mask.shape[2:]) not in sizes:
             raise SettingsError(
-                f"got a region_mask of shape {tuple(mask.shape)}; expected (H, W) or ({batch}, 1, H, W)"
+                f"got a region_mask of shape {tuple(region_mask.shape)};"
+                f" expected {height, width} or {batch, 1, height, width}"
             )
-        return mask.expand(batch, -1, -1, -1)
+        if not (mask.min() >= 0 and mask.max() <= 1):
+            raise SettingsError(
+                f"got region_mask values from {mask.min():g} to {mask.max():g}; expected 0 to 1"
+            )
+        return latent_region_mask(mask.expand(batch, -1, -1, -1), size)
 
     def _check(self, num_frames: int, steps: int, callback_tensors: Sequence[str]) -> None:
         most = int(self.unet.config.motion_max_seq_length)
-        if not 1 <= num_frames <= most:
-            raise SettingsError(f"got num_frames {num_frames}; expected 1 to {most} with this model")
-        if steps < 1:
-            raise SettingsError(f"got num_inference_steps {steps}; expected 1 or more")
+        _check_range("num_frames", num_frames, 1, most)
+        _check_range("num_inference_steps", steps, 1, self.scheduler.config.num_train_timesteps)
         unknown = set(callback_tensors) - set(self._callback_tensor_inputs)
         if unknown:
             raise SettingsError(
@@ -357,3 +413,25 @@ def vae_downscale(vae: Any) -> int:
     """Pixels per latent position in each direction."""
     widths = getattr(vae.config, "block_out_channels", None)
     return 8 if widths is None else int(2 ** (len(widths) - 1))
+
+
+def _strengths(motion_strength: float | Tensor, batch: int) -> Tensor:
+    """One strength per clip, (B,)."""
+    strengths = torch.as_tensor(motion_strength, dtype=torch.float32).reshape(-1)
+    if len(strengths) not in (1, batch) or not (strengths.isfinite() & (strengths >= 0)).all():
+        raise SettingsError(
+            f"got motion_strength {strengths.tolist()}; expected numbers from 0, one or {batch}"
+        )
+    return strengths.expand(batch)
+
+
+def _check_range(name: str, value: float, low: float, high: float) -> None:
+    if not (low <= value <= high and math.isfinite(value)):
+        raise SettingsError(f"got {name} {value}; expected {low:g} to {high:g}")
+
+
+def _load_offloaded(module: Any) -> None:
+    """With offloading: to the device, as a forward does; `encode` and `decode` do not pass through one."""
+    hook = getattr(module, "_hf_hook", None)
+    if hook is not None:
+        hook.pre_forward(module)

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from follow_your_click.errors import ModelError
 from follow_your_click.models.checkpoints import WEIGHTS_FOLDER
@@ -36,6 +36,12 @@ class Preset(BaseModel):
     window_strength: float = Field(gt=0)
     max_window_strength: float = Field(gt=0)
 
+    @model_validator(mode="after")
+    def _default_is_allowed(self) -> Preset:
+        if self.window_strength > self.max_window_strength:
+            raise ValueError("window_strength is more than max_window_strength")
+        return self
+
 
 def find_model(model: str | Path) -> Path:
     """The folder of a preset's name or of a path.
@@ -46,6 +52,10 @@ def find_model(model: str | Path) -> Path:
     folder = WEIGHTS_FOLDER / model if str(model) in EMBEDDED else Path(model)
     if (folder / "model_index.json").is_file():
         return folder
+    if str(model) in EMBEDDED:
+        raise ModelError(
+            f"the weights of {str(model)!r} are not in {folder}; install the package anew"
+        )
     names = ", ".join(EMBEDDED)
     raise ModelError(
         f"unknown model {str(model)!r}; expected {names}, or a folder with model_index.json"
@@ -63,8 +73,14 @@ def load_preset(folder: Path) -> Preset:
     try:
         return Preset.model_validate(json.loads(file.read_text(encoding="utf-8")))
     except OSError as error:
-        raise ModelError(f"{folder} has no {PRESET_FILE}; copy the one of a model of its size") from error
-    except (ValidationError, ValueError) as error:
+        raise ModelError(
+            f"{folder} has no {PRESET_FILE}; copy the one of a model of its size"
+        ) from error
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        reason = f"{'.'.join(map(str, wrong['loc']))}: {wrong['msg']}".removeprefix(": ")
+        raise ModelError(f"{file} does not hold a preset: {reason}") from error
+    except ValueError as error:
         reason = str(error).splitlines()[0]
         raise ModelError(f"{file} does not hold a preset: {reason}") from error
 
@@ -77,13 +93,23 @@ def load_pipeline(folder: Path, *, device: str | None = None) -> RegionalAnimati
     """
     try:
         pipeline: RegionalAnimationPipeline = RegionalAnimationPipeline.from_pretrained(folder)
-    except (OSError, ValueError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
+    except (
+        OSError,
+        ValueError,
+        RuntimeError,
+        TypeError,
+        AttributeError,
+        LookupError,
+        ImportError,
+    ) as error:
+        # What diffusers raises on a folder of something else, as met in practice.
+        reason = " ".join(str(error).splitlines()[:1]) or type(error).__name__
         raise ModelError(f"{folder} cannot be loaded: {reason}") from error
+    device = device or best_device()
     try:
-        pipeline.to(torch.device(device or best_device()))
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
+        pipeline.to(torch.device(device))
+    except (RuntimeError, AssertionError, ValueError) as error:
+        reason = " ".join(str(error).splitlines()[:1]) or type(error).__name__
         raise ModelError(f"device {device!r} cannot be used: {reason}") from error
     pipeline.set_progress_bar_config(disable=True)
     return pipeline

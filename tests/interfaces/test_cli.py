@@ -63,9 +63,8 @@ class FakeAnimator:
             progress("denoise", done, 2)
         self._record(image, regions, num_frames=num_frames, **settings)
         frames = np.zeros((num_frames, HEIGHT, WIDTH, 3), np.uint8)
-        used = {"seed": settings["seed"], "seconds": {"denoise": 0.5}}
-        clip = Clip.from_frames(frames, fps=settings["fps"], settings=used)
-        return dataclasses.replace(clip, region_mask=_mask())
+        clip = Clip.from_frames(frames, fps=settings["fps"], settings={"seed": settings["seed"]})
+        return dataclasses.replace(clip, region_mask=_mask(), seconds={"denoise": 0.5})
 
 
 def _mask() -> npt.NDArray[np.bool_]:

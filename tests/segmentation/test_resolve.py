@@ -184,6 +184,23 @@ def test_saving_and_loading_a_mask_gives_the_same(mask: npt.NDArray[np.uint8]) -
     np.testing.assert_array_equal(loaded, (mask / np.float32(full)).astype(np.float32))
 
 
+def test_an_interrupted_mask_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("os.replace", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        save_mask(np.ones((3, 3), np.bool_), tmp_path / "mask.png")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_mask_that_is_faint_everywhere_is_refused() -> None:
+    with pytest.raises(RegionError, match="nowhere above 0.5"):
+        _resolve(np.full((HEIGHT, WIDTH), 0.5, np.float32))
+
+
 def test_a_mask_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="cannot be written"):
         save_mask(np.ones((3, 3), np.bool_), tmp_path / "no" / "mask.png")

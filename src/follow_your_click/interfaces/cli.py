@@ -12,29 +12,32 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-import os
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TextIO, TypedDict
+from typing import TYPE_CHECKING, Annotated, TypedDict
 
 import typer
 
 from follow_your_click.errors import (
     FollowYourClickError,
-    OutputError,
     PromptError,
     RegionError,
     SettingsError,
 )
+from follow_your_click.interfaces.console import (
+    Progress,
+    Result,
+    report,
+    say,
+    show_progress,
+    show_warning,
+)
+from follow_your_click.interfaces.files import check_files, write_mask, write_picture
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
-    from PIL import Image
-
     from follow_your_click.animator import Animator
     from follow_your_click.region import Area, Region
 
@@ -45,8 +48,6 @@ REGION_HINT = (
     f"give {AREA_HINT} with --prompt TEXT, "
     'or --region "click=412,300; prompt=drift left; strength=3"'
 )
-
-Progress = Callable[[str, int, int], None]
 
 ImageArgument = Annotated[Path, typer.Argument(metavar="IMAGE", help="The photo.")]
 ClickOption = Annotated[
@@ -93,40 +94,6 @@ class RunSettings(TypedDict):
     seed: int
 
 
-@dataclass(frozen=True)
-class Result:
-    """What a command reports: paths written, seconds by stage, and the settings that were used."""
-
-    files: dict[str, str]
-    seconds: dict[str, float]
-    settings: dict[str, Any]
-
-
-def _say(line: str) -> None:
-    """One line on stderr, whatever line breaks the text holds."""
-    typer.echo(f"fyc: {' '.join(line.split())}", err=True)
-
-
-def _show_warning(
-    message: Warning | str,
-    category: type[Warning],
-    filename: str,
-    lineno: int,
-    file: TextIO | None = None,
-    line: str | None = None,
-) -> None:
-    """Stands in for `warnings.showwarning`: a person wants the sentence, not the source line."""
-    _say(f"warning: {message}")
-
-
-def _report(result: Result, *, json_line: bool) -> None:
-    """The result on stdout: one line of JSON, or one path per line."""
-    if json_line:
-        typer.echo(json.dumps(vars(result)))
-    else:
-        typer.echo("\n".join(result.files.values()))
-
-
 def _area(
     click: list[str] | None, exclude: list[str] | None, box: str | None, mask: Path | None
 ) -> list[Area]:
@@ -159,46 +126,6 @@ def _regions(
     return [Region(area, prompt=prompt, strength=strength)]
 
 
-def _check_files(image: Path, outputs: dict[str, str], *, overwrite: bool) -> None:
-    """Find out before the work whether the photo can be opened and the results can be written.
-
-    Args:
-        outputs: "clip", "mask", "contact_sheet" -> where to; as typed, since "frames/" is a folder.
-
-    Raises:
-        ImageError: the photo is missing or no image.
-        OutputError: a result would replace the photo, another result, or an existing file.
-    """
-    from follow_your_click.clip import check_output
-    from follow_your_click.photo import open_image
-
-    with open_image(image):
-        pass
-    taken = {image.resolve(): "the photo"}
-    for name, text in outputs.items():
-        what, path = name.replace("_", " "), Path(text)
-        if path.resolve() in taken:
-            raise OutputError(f"{text}: the {what} would replace {taken[path.resolve()]}")
-        taken[path.resolve()] = f"the {what}"
-        if name == "clip":
-            check_output(text)
-        else:
-            _check_png(path)
-        if path.is_file() and not overwrite:
-            raise OutputError(f"{text} exists; give another name, or --overwrite to replace it")
-
-
-def _check_png(path: Path) -> None:
-    if path.suffix.lower() != ".png":
-        raise OutputError(f"{path}: got suffix {path.suffix!r}, expected .png")
-    if path.is_dir():
-        raise OutputError(f"{path} is a folder; give the name of a PNG file")
-    if not path.parent.is_dir():
-        raise OutputError(f"{path}: the folder {path.parent} does not exist; make it first")
-    if not os.access(path.parent, os.W_OK):
-        raise OutputError(f"{path}: the folder {path.parent} is not writable; choose another")
-
-
 def _animator(model: str, device: str | None) -> Animator:
     from follow_your_click.animator import Animator
 
@@ -221,71 +148,12 @@ def _animate(
         if name == "clip":
             clip.save(path)
         elif name == "mask":
-            _write_mask(clip.region_mask, Path(path))
+            write_mask(clip.region_mask, Path(path))
         else:
-            _write_picture(clip.contact_sheet(), Path(path))
+            write_picture(clip.contact_sheet(), Path(path))
     progress("write", len(outputs), len(outputs))
     seconds = {**clip.seconds, "write": round(time.monotonic() - started, 3)}
     return Result(outputs, seconds, dict(clip.settings))
-
-
-def _write_mask(mask: npt.NDArray[Any] | None, path: Path) -> None:
-    from follow_your_click.segmentation.resolve import save_mask
-
-    assert mask is not None, "Animator puts the region mask into every clip"
-    save_mask(mask, path)
-
-
-def _write_picture(picture: Image.Image, path: Path) -> None:
-    """Under a temporary name in the same folder first, then moved into place."""
-    temporary = path.with_name(f".{path.stem}.tmp-{os.getpid()}{path.suffix}")
-    try:
-        picture.save(temporary)
-        temporary.replace(path)
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written: {error.strerror or error}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-@contextlib.contextmanager
-def _progress(*, bars: bool) -> Iterator[Progress]:
-    """A function that shows progress on stderr: a bar per stage, or one line per finished stage."""
-    if not bars:
-        yield _line_per_stage()
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
-    from rich.progress import Progress as Bars
-
-    columns = (
-        TextColumn("{task.description:>8}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
-    tasks = {}
-    with Bars(*columns, console=Console(stderr=True), redirect_stdout=False) as shown:
-
-        def update(stage: str, done: int, total: int) -> None:
-            if stage not in tasks:
-                tasks[stage] = shown.add_task(stage, total=total)
-            shown.update(tasks[stage], completed=done, total=total)
-
-        yield update
-
-
-def _line_per_stage() -> Progress:
-    since = time.monotonic()
-
-    def update(stage: str, done: int, total: int) -> None:
-        nonlocal since
-        if done >= total:
-            now = time.monotonic()
-            _say(f"{stage} {done}/{total}, {now - since:.1f} s")
-            since = now
-
-    return update
 
 
 def _show_version(asked: bool) -> None:
@@ -366,7 +234,7 @@ def animate(
     outputs = {"clip": f"{image.stem}.mp4" if out is None else out}
     outputs |= {"mask": save_mask} if save_mask is not None else {}
     outputs |= {"contact_sheet": contact_sheet} if contact_sheet is not None else {}
-    _check_files(image, outputs, overwrite=overwrite)
+    check_files(image, outputs, overwrite=overwrite)
     settings = RunSettings(
         num_frames=frames,
         fps=fps,
@@ -378,14 +246,14 @@ def animate(
     with contextlib.redirect_stdout(sys.stderr):
         animator = _animator(model, device)
         if dry_run:
-            result = animator.plan(image, regions, **settings)
+            plan = animator.plan(image, regions, **settings)
         else:
-            with _progress(bars=not json_line and sys.stderr.isatty()) as progress:
+            with show_progress(bars=not json_line and sys.stderr.isatty()) as progress:
                 result = _animate(animator, image, regions, settings, outputs, progress)
     if dry_run:
-        typer.echo(json.dumps(result, indent=None if json_line else 2))
+        typer.echo(json.dumps(plan, indent=None if json_line else 2))
     else:
-        _report(result, json_line=json_line)
+        report(result, json_line=json_line)
 
 
 @app.command()
@@ -410,19 +278,17 @@ def segment(
     # The prompt does not reach the segmenter; a region is not complete without one.
     regions = [Region(area, prompt="move")]
     outputs = {"mask": out}
-    _check_files(image, outputs, overwrite=overwrite)
+    check_files(image, outputs, overwrite=overwrite)
     with contextlib.redirect_stdout(sys.stderr):
-        from follow_your_click.segmentation.resolve import save_mask as write_mask
-
         animator = _animator(model, device)
         started = time.monotonic()
         (selected,) = animator.masks(image, regions)
         seconds = {"segment": round(time.monotonic() - started, 3)}
-        write_mask(selected, out)
+        write_mask(selected, Path(out))
     share = float(selected.mean())
-    _say(f"the mask covers {share:.1%} of the photo")
+    say(f"the mask covers {share:.1%} of the photo")
     settings = {"image": str(image), "model": model, "covered": round(share, 6)}
-    _report(Result(outputs, seconds, settings), json_line=json_line)
+    report(Result(outputs, seconds, settings), json_line=json_line)
 
 
 @app.command()
@@ -468,17 +334,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     with warnings.catch_warnings():
-        warnings.showwarning = _show_warning
+        warnings.showwarning = show_warning
         try:
             code = app(words, prog_name="fyc", standalone_mode=False)
         except FollowYourClickError as error:
-            _say(str(error))
+            say(str(error))
             return EXIT_REFUSED
         except typer.TyperException as error:
             # Typer's own errors know the command they arose in, but not through a public type.
             command = getattr(getattr(error, "ctx", None), "command_path", "fyc")
-            _say(f"{error.format_message().rstrip('.')}; see '{command} --help'")
+            say(f"{error.format_message().rstrip('.')}; see '{command} --help'")
             return EXIT_REFUSED
     if code == EXIT_INTERRUPTED:
-        _say("interrupted; nothing half-written is left behind")
+        say("interrupted; nothing half-written is left behind")
     return code if isinstance(code, int) else 0

@@ -51,6 +51,11 @@ def region_mask(
             "region: got an empty mask, expected some pixels of the photo; click on the object, "
             "or paint it with a brush"
         )
+    if result.max() <= 0.5:
+        raise RegionError(
+            f"region: got a mask that is nowhere above {result.max():.2g}, expected some pixels "
+            "above 0.5; white is what may move"
+        )
     return result
 
 
@@ -69,12 +74,13 @@ def save_mask(mask: npt.NDArray[Any], path: str | Path) -> None:
         os.chmod(temporary, 0o644)  # mkstemp makes files that only their owner can read
         os.replace(temporary, target)
     except OSError as error:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
         raise OutputError(
             f"mask {target}: cannot be written ({error.strerror or error}); "
             "expected a folder that exists and can be written to"
         ) from error
+    finally:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)  # gone already if it was moved into place
 
 
 def load_mask(path: str | Path) -> npt.NDArray[np.float32]:

@@ -1,0 +1,75 @@
+"""The files of a command: checked before the work starts, written whole or not at all.
+
+Axis legend: H W rows and columns of the photo.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from follow_your_click.errors import OutputError
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+    from PIL import Image
+
+
+def check_files(image: Path, outputs: dict[str, str], *, overwrite: bool) -> None:
+    """Find out before the work whether the photo can be opened and the results can be written.
+
+    Args:
+        outputs: "clip", "mask", "contact_sheet" -> where to; as typed, since "frames/" is a folder.
+
+    Raises:
+        ImageError: the photo is missing or no image.
+        OutputError: a result would replace the photo, another result, or an existing file.
+    """
+    from follow_your_click.clip import check_output
+    from follow_your_click.photo import open_image
+
+    with open_image(image):
+        pass
+    taken = {image.resolve(): "the photo"}
+    for name, text in outputs.items():
+        what, path = name.replace("_", " "), Path(text)
+        if path.resolve() in taken:
+            raise OutputError(f"{text}: the {what} would replace {taken[path.resolve()]}")
+        taken[path.resolve()] = f"the {what}"
+        if name == "clip":
+            check_output(text)
+        else:
+            _check_png(path)
+        if path.is_file() and not overwrite:
+            raise OutputError(f"{text} exists; give another name, or --overwrite to replace it")
+
+
+def _check_png(path: Path) -> None:
+    if path.suffix.lower() != ".png":
+        raise OutputError(f"{path}: got suffix {path.suffix!r}, expected .png")
+    if path.is_dir():
+        raise OutputError(f"{path} is a folder; give the name of a PNG file")
+    if not path.parent.is_dir():
+        raise OutputError(f"{path}: the folder {path.parent} does not exist; make it first")
+    if not os.access(path.parent, os.W_OK):
+        raise OutputError(f"{path}: the folder {path.parent} is not writable; choose another")
+
+
+def write_mask(mask: npt.NDArray[Any] | None, path: Path) -> None:
+    from follow_your_click.segmentation.resolve import save_mask
+
+    assert mask is not None, "Animator puts the region mask into every clip"
+    save_mask(mask, path)
+
+
+def write_picture(picture: Image.Image, path: Path) -> None:
+    """Under a temporary name in the same folder first, then moved into place."""
+    temporary = path.with_name(f".{path.stem}.tmp-{os.getpid()}{path.suffix}")
+    try:
+        picture.save(temporary)
+        temporary.replace(path)
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written: {error.strerror or error}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
