@@ -1,0 +1,244 @@
+"""Back to the photo's own resolution: appearance from the photo, motion from the model.
+
+Axes: L frames, H W photo rows and columns, h w rows and columns of the changed patch, m model
+pixels.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from follow_your_click.errors import ImageError
+from follow_your_click.flow import flow_magnitude
+from follow_your_click.rendering.background import (
+    needed_background,
+    read_background,
+    sharp_background,
+)
+from follow_your_click.rendering.crop import CropPlan, MaskArray, UInt8Array
+from follow_your_click.rendering.grid import (
+    WINDOW_CELLS,
+    Float32Array,
+    Grid,
+    grid_frames,
+    grid_inside,
+    grid_mask,
+    grid_photo,
+    ring_taper,
+    smoothstep,
+)
+from follow_your_click.rendering.layers import Layers, read_layers
+from follow_your_click.rendering.matte import Matte, cut_matte
+from follow_your_click.rendering.motion import ObjectMotion, measure_motion
+
+BoolArray = npt.NDArray[np.bool_]
+Box = tuple[int, int, int, int]
+
+# Rows of photo pixels composed at once: bounds the memory of a large window.
+STRIP_ROWS = 256
+
+# How far the mask's edge may be off, in grid cells, and its limits in photo pixels; tuned.
+EDGE_CELLS = 0.75
+EDGE_PIXELS = (2, 8)
+
+# Displacements (photo pixels) over which the composition takes over from the untouched photo.
+MOVING = (0.05, 0.75)
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """The part of the photo that changes, frame by frame.
+
+    Attributes:
+        x: photo column of the patch's first pixel.
+        y: photo row of the patch's first pixel.
+        frames: uint8 (L, h, w, 3) RGB at the photo's resolution; frame 0 is the photo.
+        changed: bool (h, w), True where any frame differs from the photo.
+    """
+
+    x: int
+    y: int
+    frames: UInt8Array
+    changed: BoolArray
+
+
+@dataclass(frozen=True)
+class _Source:
+    """The photo pixels that a patch is made from, once per clip.
+
+    `matte` starts at photo pixel (x0, y0) and reaches as far as any displacement; `background`
+    fills the box.
+    """
+
+    x0: int
+    y0: int
+    matte: Matte
+    box: Box
+    background: UInt8Array
+
+
+def render(photo: UInt8Array, mask: MaskArray, plan: CropPlan, generated: UInt8Array) -> Rendered:
+    """Carry the motion of generated frames over to the photo.
+
+    Args:
+        photo: uint8 (H, W, 3) RGB.
+        mask: bool or float 0 ... 1 (H, W), the object in the photo.
+        plan: the window that the model was given.
+        generated: uint8 (L, m, m, 3), the model's frames of that window; frame 0 shows the photo.
+
+    Returns:
+        The changed patch. Pixels outside `changed`, and all of frame 0, equal the photo bit for
+        bit. When nothing moves, the patch is the photo's under the mask and `changed` is all False.
+
+    Raises:
+        ImageError: shapes or types do not fit.
+    """
+    _check(photo, mask, plan, generated)
+    shape = (photo.shape[0], photo.shape[1])
+    grid = Grid.of(plan)
+    frames = grid_frames(generated)
+    coarse_mask = grid_mask(mask, plan)
+    inside = grid_inside(plan, shape)
+    motion = measure_motion(
+        frames,
+        coarse_mask,
+        inside,
+        ring_taper(plan, shape),
+        model_pixel=WINDOW_CELLS / plan.model_size,
+    )
+    if motion.still:
+        return _still(photo, coarse_mask, grid, len(frames))
+    layers = read_layers(frames, grid_photo(photo, plan), coarse_mask, inside, motion)
+    touched = np.max([coarse_mask, *layers.moved], axis=0) > 0.004
+    box = grid.box_of(touched, shape)
+    if box is None:
+        return _still(photo, coarse_mask, grid, len(frames))
+    left, top, matte = _cut_source(photo, mask, grid, box, motion)
+    soft_photo = grid_frames(plan.extract(photo)[None])[0]
+    soft = read_background(frames, soft_photo, coarse_mask, inside, layers.moved)
+    hole = needed_background(coarse_mask, layers.moved)
+    sharp = sharp_background(photo, soft, soft_photo, hole, inside, grid, box)
+    source = _Source(left, top, matte, box, sharp)
+    return _compose_all(photo, grid, source, motion, layers)
+
+
+def _check(photo: UInt8Array, mask: MaskArray, plan: CropPlan, generated: UInt8Array) -> None:
+    if photo.dtype != np.uint8 or photo.ndim != 3 or photo.shape[2] != 3:
+        raise ImageError(
+            f"got a photo of {photo.dtype} {photo.shape}, expected uint8 (H, W, 3): convert to RGB"
+        )
+    if mask.shape != photo.shape[:2]:
+        raise ImageError(
+            f"got a mask of {mask.shape}, expected the photo's {photo.shape[:2]}: resize the mask"
+        )
+    size = plan.model_size
+    if generated.dtype != np.uint8 or generated.shape[1:] != (size, size, 3) or not len(generated):
+        raise ImageError(
+            f"got generated frames of {generated.dtype} {generated.shape}, expected uint8 "
+            f"(L, {size}, {size}, 3): use the plan that they were made with"
+        )
+
+
+def _still(photo: UInt8Array, coarse_mask: Float32Array, grid: Grid, count: int) -> Rendered:
+    """The patch of a clip in which nothing moves."""
+    shape = (photo.shape[0], photo.shape[1])
+    left, top, right, bottom = grid.box_of(coarse_mask > 0.5, shape) or (0, 0, 1, 1)
+    tile = photo[top:bottom, left:right]
+    frames = np.repeat(tile[None], count, axis=0)
+    return Rendered(left, top, frames, np.zeros(tile.shape[:2], np.bool_))
+
+
+def _cut_source(
+    photo: UInt8Array, mask: MaskArray, grid: Grid, box: Box, motion: ObjectMotion
+) -> tuple[int, int, Matte]:
+    """The matte of the box and of all that a displacement can reach, and its first pixel (x, y)."""
+    height, width = mask.shape
+    longest = max(float(np.abs(field).max()) for field in motion.backward) * grid.cell
+    margin = int(np.ceil(longest)) + 8
+    left, top = max(box[0] - margin, 0), max(box[1] - margin, 0)
+    right, bottom = min(box[2] + margin, width), min(box[3] + margin, height)
+    colours = np.ascontiguousarray(photo[top:bottom, left:right])
+    selected = np.ascontiguousarray(mask[top:bottom, left:right].astype(np.float32))
+    band = int(np.clip(round(EDGE_CELLS * grid.cell), *EDGE_PIXELS))
+    return left, top, cut_matte(colours, selected, band=band)
+
+
+def _compose_all(
+    photo: UInt8Array,
+    grid: Grid,
+    source: _Source,
+    motion: ObjectMotion,
+    layers: Layers,
+) -> Rendered:
+    """Every frame of the patch, then the patch cut down to what changed."""
+    left, top, right, bottom = source.box
+    still = photo[top:bottom, left:right]
+    frames = np.repeat(still[None], len(motion.backward), axis=0)
+    changed = np.zeros(still.shape[:2], np.bool_)
+    for index in range(1, len(frames)):
+        touched = np.maximum(layers.moved[index], layers.moved[0]) > 0.004
+        moves = cv2.dilate(np.abs(motion.backward[index]).max(axis=2), np.ones((3, 3), np.uint8))
+        part = grid.box_of(touched & (moves > 0), (photo.shape[0], photo.shape[1]))
+        if part is None:
+            continue
+        for first in range(part[1], part[3], STRIP_ROWS):
+            strip = (part[0], first, part[2], min(first + STRIP_ROWS, part[3]))
+            area = np.s_[strip[1] - top : strip[3] - top, strip[0] - left : strip[2] - left]
+            pixels = _compose(photo, strip, grid, source, motion, layers, index)
+            frames[index][area] = pixels
+            changed[area] |= (pixels != still[area]).any(axis=2)
+    return _trim(source.box, frames, changed)
+
+
+def _compose(
+    photo: UInt8Array,
+    strip: Box,
+    grid: Grid,
+    source: _Source,
+    motion: ObjectMotion,
+    layers: Layers,
+    index: int,
+) -> UInt8Array:
+    """Frame `index` on the photo pixels of a strip: uint8 (h, w, 3)."""
+    left, top, right, bottom = strip
+    here = np.s_[top - source.y0 : bottom - source.y0, left - source.x0 : right - source.x0]
+    still = photo[top:bottom, left:right].astype(np.float32)
+    flow = grid.upsample(motion.backward[index], strip, cv2.INTER_LINEAR) * grid.cell
+    x = flow[..., 0] + np.arange(left - source.x0, right - source.x0, dtype=np.float32)
+    y = flow[..., 1] + np.arange(top - source.y0, bottom - source.y0, dtype=np.float32)[:, None]
+    matte, box = source.matte, source.box
+    carried = cv2.remap(
+        matte.colours, x, y, cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REFLECT_101
+    ).astype(np.float32)
+    cover = cv2.remap(matte.alpha, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    original = matte.alpha[here]
+    presence = layers.presence[index]
+    if presence.min() < 1:
+        shown = grid.upsample(presence, strip, cv2.INTER_LINEAR)
+        cover = cover * (1 - (1 - shown) * (1 - original))
+    area = np.s_[top - box[1] : bottom - box[1], left - box[0] : right - box[0]]
+    reach = cv2.remap(matte.reach, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    freed = np.maximum(matte.rim[here], matte.reach[here] * (1 - reach))[..., None]
+    behind = still + freed * (source.background[area] - still)
+    composed = behind + cover[..., None] * (carried - behind)
+    repaint, share = layers.repaint[index], layers.unexplained[index]
+    if repaint is not None and share is not None:
+        painted = grid.upsample(repaint, strip, cv2.INTER_CUBIC)
+        amount = grid.upsample(share, strip, cv2.INTER_LINEAR) * cover
+        composed += amount[..., None] * (painted - composed)
+    gate = smoothstep(flow_magnitude(flow), *MOVING)[..., None]
+    result = still + gate * (composed - still)
+    return np.asarray(np.clip(np.rint(result), 0, 255), np.uint8)
+
+
+def _trim(box: Box, frames: UInt8Array, changed: BoolArray) -> Rendered:
+    """The smallest patch that holds every changed pixel (the whole box if none changed)."""
+    columns = np.flatnonzero(changed.any(axis=0))
+    rows = np.flatnonzero(changed.any(axis=1))
+    if not columns.size:
+        return Rendered(box[0], box[1], frames, changed)
+    area = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    patch = np.stack([frame[area] for frame in frames])
+    return Rendered(box[0] + int(columns[0]), box[1] + int(rows[0]), patch, changed[area].copy())
