@@ -25,8 +25,8 @@ class ResidualBlock(nn.Module):
         super().__init__()
         self.conv_1 = nn.Conv2d(channels, channels, 3, padding=1)
         self.conv_2 = nn.Conv2d(channels, channels, 3, padding=1)
-        nn.init.zeros_(self.conv_2.weight)
-        nn.init.zeros_(self.conv_2.bias)
+        for parameter in self.conv_2.parameters():
+            nn.init.zeros_(parameter)
 
     def forward(self, hidden: Tensor) -> Tensor:
         update: Tensor = self.conv_2(torch.relu(self.conv_1(torch.relu(hidden))))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TypeVar
 
@@ -31,9 +32,21 @@ def load_component(kind: type[Model], location: str | Path) -> Model:
         raise ModelError(
             f"no {kind.__name__} at {location}; expected a folder with config.json and .safetensors files"
         )
+    saved_as = _saved_class(folder)
+    if saved_as != kind.__name__:
+        raise ModelError(f"{folder} holds a {saved_as}; expected a {kind.__name__}")
     try:
         model: Model = kind.from_pretrained(folder)
     except (OSError, ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise ModelError(f"{folder} does not hold a {kind.__name__}: {reason}") from error
     return model
+
+
+def _saved_class(folder: Path) -> str:
+    """The class that a model was saved from. Diffusers itself would fill another one with random weights."""
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        return str(config["_class_name"])
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise ModelError(f"{folder}/config.json does not describe a diffusers model") from error

@@ -28,9 +28,7 @@ def draw_mask_ratios(
 ) -> Tensor:
     """One first-frame mask ratio per clip, drawn evenly from a list: (B,)."""
     choices = torch.tensor(ratios, device=generator.device)
-    index = torch.randint(
-        len(ratios), (batch_size,), generator=generator, device=generator.device
-    )
+    index = torch.randint(len(ratios), (batch_size,), generator=generator, device=generator.device)
     return choices[index]
 
 
@@ -84,6 +82,8 @@ def denoiser_input(
 
 def reference_latents(first_frame_latents: Tensor, reference: LatentReference) -> Tensor | float:
     """What `reference` takes from latents (B, C, F, H, W): (B, C, 1, H, W), or 0."""
+    if reference not in ("none", "first_frame"):
+        raise ValueError(f"got latent reference {reference!r}; expected 'none' or 'first_frame'")
     return first_frame_latents.unsqueeze(2) if reference == "first_frame" else 0.0
 
 

@@ -99,7 +99,5 @@ class MotionModule(nn.Module):
         tokens = self.proj_in(tokens)
         for block in self.transformer_blocks:
             tokens = block(tokens, motion_text, clips.shape[0])
-        update = rearrange(
-            self.proj_out(tokens), "(b h w) f c -> (b f) c h w", h=height, w=width
-        )
-        return hidden + update
+        update: Tensor = self.proj_out(tokens)
+        return hidden + rearrange(update, "(b h w) f c -> (b f) c h w", h=height, w=width)

@@ -27,7 +27,7 @@ MAX_TOKENS = 24  # 8,000 drawn prompts and captions have at most 20
 
 
 @dataclass
-class TextEncoderOutput(ModelOutput):  # type: ignore[misc]
+class TextEncoderOutput(ModelOutput):
     """last_hidden_state (B, N, D), as transformers' text encoders name it."""
 
     last_hidden_state: Tensor | None = None
@@ -36,7 +36,9 @@ class TextEncoderOutput(ModelOutput):  # type: ignore[misc]
 def _wordllama_file(relative: str) -> Path:
     spec = find_spec("wordllama")
     if spec is None or spec.origin is None:
-        raise MissingExtraError("the embedded model reads text with the package wordllama; pip install wordllama")
+        raise MissingExtraError(
+            "the embedded model reads text with the package wordllama; pip install wordllama"
+        )
     return Path(spec.origin).parent / relative
 
 
@@ -124,7 +126,8 @@ class MotionTextEncoder(ModelMixin, ConfigMixin):
         hidden = self.proj_in(vectors) + self.positions[: input_ids.shape[1]]
         hidden = self.norm_out(self.layers(hidden, src_key_padding_mask=~present))
         weight = present.unsqueeze(-1).to(hidden.dtype)
-        mean = (hidden * weight).sum(dim=1, keepdim=True) / weight.sum(dim=1, keepdim=True).clamp(min=1)
+        count = weight.sum(dim=1, keepdim=True).clamp(min=1)
+        mean = (hidden * weight).sum(dim=1, keepdim=True) / count
         hidden = torch.where(present.unsqueeze(-1), hidden, mean)
         return TextEncoderOutput(last_hidden_state=hidden) if return_dict else (hidden,)
 
@@ -134,7 +137,8 @@ class MotionTextEncoder(ModelMixin, ConfigMixin):
             return vectors
         noise = torch.randn_like(vectors) * (self.config.vector_noise * self.vectors.std())
         kept = torch.rand_like(vectors[..., :1]) >= self.config.token_dropout
-        return (vectors + noise) * kept
+        blurred: Tensor = (vectors + noise) * kept
+        return blurred
 
 
 @torch.no_grad()

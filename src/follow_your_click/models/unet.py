@@ -11,6 +11,7 @@ zero, so a fresh network with a base model's weights computes what the base mode
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from diffusers.configuration_utils import ConfigMixin, register_to_config
@@ -184,7 +185,7 @@ class RegionalMotionUNet(
         if mid_block_additional_residual is not None:
             hidden = hidden + mid_block_additional_residual
         for up_block in self.up_blocks:
-            count = len(up_block.resnets)
+            count = len(cast(UpBlock, up_block).resnets)
             taken, skips = skips[-count:], skips[:-count]
             # Odd sizes: upsample to the size of the skip connection that comes next, not to twice the size.
             size = (skips[-1].shape[-2], skips[-1].shape[-1]) if skips else None

@@ -44,7 +44,9 @@ class AutoencoderObjective:
 
     def _crop(self, generator: torch.Generator) -> Tensor:
         def integer(low: int, high: int) -> int:
-            return int(torch.randint(low, high + 1, (), generator=generator, device=generator.device))
+            return int(
+                torch.randint(low, high + 1, (), generator=generator, device=generator.device)
+            )
 
         size = self.settings.crop_size
         photo = self.photos[integer(0, len(self.photos) - 1)]
@@ -70,7 +72,8 @@ class AutoencoderObjective:
     def validate(self, model: nn.Module) -> tuple[dict[str, float], Image.Image | None]:
         """PSNR in dB at 256 px (mean over photos, 8-bit output) and a sheet of pairs."""
         device = next(model.parameters()).device
-        scores, rows = [], []
+        scores: list[float] = []
+        rows: list[Tensor] = []
         for photo in self.held_out:
             image = centre_crop(photo, PSNR_SIZE).to(device)
             output = to_uint8(model(image.float() / 127.5 - 1))

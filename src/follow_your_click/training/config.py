@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import reprlib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveInt,
+    ValidationError,
+    field_validator,
+)
 
 from follow_your_click.errors import SettingsError
 
 CONFIG_FOLDER = Path(__file__).parent.parent / "configs"
+
+
+Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class Strict(BaseModel):
@@ -26,7 +37,7 @@ class OptimizerSettings(Strict):
     weight_decay: float = Field(default=0.01, ge=0)
     betas: tuple[float, float] = (0.9, 0.99)
     warmup_steps: int = Field(default=200, ge=0)
-    decay_share: float = Field(default=0.4, ge=0, le=1)
+    decay_share: Share = 0.4
     max_grad_norm: float = Field(default=1.0, gt=0)
 
 
@@ -35,10 +46,17 @@ class AutoencoderSettings(Strict):
 
     kind: Literal["autoencoder"]
     model: dict[str, Any] = {}
-    crop_size: int = Field(default=64, multiple_of=8)
-    short_sides: tuple[int, int] = (96, 288)
+    crop_size: int = Field(default=64, ge=8, multiple_of=8)
+    short_sides: tuple[PositiveInt, PositiveInt] = (96, 288)
     latent_noise: float = Field(default=0.05, ge=0)
     l1_weight: float = Field(default=0.1, ge=0)
+
+    @field_validator("short_sides")
+    @classmethod
+    def _ordered(cls, sides: tuple[int, int]) -> tuple[int, int]:
+        if sides[0] > sides[1]:
+            raise ValueError("expected the smaller side first")
+        return sides
 
 
 class TextEncoderSettings(Strict):
@@ -49,24 +67,32 @@ class TextEncoderSettings(Strict):
 
 
 class MotionUNetSettings(Strict):
-    """Training of `RegionalMotionUNet` on procedural clips, conditions as in the paper."""
+    """Training of `RegionalMotionUNet` on procedural clips, conditions as in the paper.
+
+    `num_inference_steps`, `guidance_scale` and the two window strengths are not used in training: they go
+    into the exported model's preset.json (see `presets.Preset`).
+    """
 
     kind: Literal["motion_unet"]
     model: dict[str, Any] = {}
     vae: str
     text_encoder: str
-    size: int = Field(default=128, multiple_of=8)
+    size: int = Field(default=128, ge=32, multiple_of=8)
     num_frames: int = Field(default=16, ge=2)
-    first_frame_mask_ratios: tuple[float, ...] = (0.0, 0.3, 0.5, 0.7)
+    first_frame_mask_ratios: tuple[Share, ...] = Field(default=(0.0, 0.3, 0.5, 0.7), min_length=1)
     first_frame_layout: Literal["repeat", "first"] = "repeat"
     mask_layout: Literal["repeat", "first"] = "repeat"
     latent_reference: Literal["none", "first_frame"] = "none"
-    caption_dropout: float = Field(default=0.1, ge=0, le=1)
-    motion_prompt_dropout: float = Field(default=0.1, ge=0, le=1)
+    caption_dropout: Share = 0.1
+    motion_prompt_dropout: Share = 0.1
     region_loss_weight: float = Field(default=4.0, ge=0)
     clip_uses: int = Field(default=2, ge=1)
-    noise_emphasis: float = Field(default=0.3, ge=0, le=1)
+    noise_emphasis: Share = 0.3
     init: str | None = None
+    num_inference_steps: int = Field(default=10, ge=1)
+    guidance_scale: float = Field(default=1.0, ge=1)
+    window_strength: float = Field(default=3.0, gt=0)
+    max_window_strength: float = Field(default=8.0, gt=0)
 
 
 Objective = Annotated[
@@ -109,10 +135,12 @@ def load_config(name: str | Path, *, overrides: dict[str, Any] | None = None) ->
         path = CONFIG_FOLDER / f"{name}.yaml"
     if not path.is_file():
         known = ", ".join(sorted(file.stem for file in CONFIG_FOLDER.glob("*.yaml")))
-        raise SettingsError(f"no training config {name!r}; give a YAML file or one of: {known}")
+        raise SettingsError(
+            f"no training config {str(name)!r}; give a YAML file or one of: {known}"
+        )
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path} is not valid YAML: {str(error).splitlines()[0]}") from error
     if not isinstance(values, dict):
         raise SettingsError(f"{path} holds no settings; expected keys such as name, steps, output")
@@ -121,9 +149,7 @@ def load_config(name: str | Path, *, overrides: dict[str, Any] | None = None) ->
     try:
         return TrainingConfig.model_validate(values)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise SettingsError(f"{path.name}: {where}: {first['msg']}") from error
+        raise SettingsError(f"{path.name}: {_first_problem(error)}") from error
 
 
 def parse_overrides(assignments: list[str]) -> dict[str, Any]:
@@ -133,8 +159,26 @@ def parse_overrides(assignments: list[str]) -> dict[str, Any]:
         key, equals, value = assignment.partition("=")
         if not equals or not key:
             raise SettingsError(f"--set takes key=value, got {assignment!r}")
-        overrides[key.strip()] = yaml.safe_load(value)
+        try:
+            overrides[key.strip()] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise SettingsError(f"--set {key}: got {value!r}; expected a YAML value") from error
     return overrides
+
+
+def _first_problem(error: ValidationError) -> str:
+    """The first of pydantic's complaints in one line, the key as `--set` takes it."""
+    first = error.errors()[0]
+    where = list(first["loc"])
+    if where[:1] == ["objective"]:
+        # The second part is the kind of the objective, which is no key.
+        del where[1:2]
+    key = ".".join(str(part) for part in where)
+    if first["type"] == "extra_forbidden":
+        return f"{key}: unknown key; check its spelling"
+    if first["type"] == "missing":
+        return f"{key}: missing; give it a value"
+    return f"{key}: got {reprlib.repr(first['input'])}; {first['msg']}"
 
 
 def _set_by_dotted_key(values: dict[str, Any], key: str, value: Any) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from functools import lru_cache
+from typing import cast
 
 import numpy as np
 import torch
@@ -16,8 +17,8 @@ from PIL import Image
 from torch import Tensor, nn
 from transformers import PreTrainedTokenizerFast
 
-from follow_your_click.errors import SettingsError
 from follow_your_click.data.procedural import ClipBatch, ClipRequest, ProceduralClips
+from follow_your_click.errors import SettingsError
 from follow_your_click.models.conditioning import (
     denoiser_input,
     draw_mask_ratios,
@@ -27,7 +28,7 @@ from follow_your_click.models.conditioning import (
 )
 from follow_your_click.models.text_encoder import encode_text
 from follow_your_click.models.unet import RegionalMotionUNet
-from follow_your_click.pipeline import RegionalAnimationPipeline
+from follow_your_click.pipeline import RegionalAnimationOutput, RegionalAnimationPipeline
 from follow_your_click.training.config import MotionUNetSettings
 from follow_your_click.training.objective import SEED_STRIDE, step_generator
 
@@ -89,7 +90,9 @@ class MotionUNetObjective:
         """
         uses = self.settings.clip_uses
         if batch_size % uses:
-            raise SettingsError(f"got batch_size {batch_size}; expected a multiple of clip_uses {uses}")
+            raise SettingsError(
+                f"got batch_size {batch_size}; expected a multiple of clip_uses {uses}"
+            )
         parts = [self._rendered(batch_size // uses, seed, step - age) for age in range(uses)]
         return LatentBatch(
             *(torch.cat([getattr(part, f.name) for part in parts]) for f in fields(LatentBatch))
@@ -97,7 +100,8 @@ class MotionUNetObjective:
 
     def _render(self, count: int, seed: int, step: int) -> LatentBatch:
         # Wrapped to a positive seed: the first steps of a run also use "earlier" clips.
-        generator = step_generator(seed, step % (SEED_STRIDE // 2), next(self.vae.parameters()).device)
+        device = next(self.vae.parameters()).device
+        generator = step_generator(seed, step % (SEED_STRIDE // 2), device)
         clips = self.clips.sample(count, generator, generator.device)
         return self._encode(clips, generator)
 
@@ -133,6 +137,11 @@ class MotionUNetObjective:
 
     def loss(self, batch: LatentBatch, *, generator: torch.Generator) -> dict[str, Tensor]:
         """Weighted mean squared error of v; also its plain mean and its mean where things move."""
+        return self._loss_of(self.model, batch, generator)
+
+    def _loss_of(
+        self, model: nn.Module, batch: LatentBatch, generator: torch.Generator
+    ) -> dict[str, Tensor]:
         settings = self.settings
         first = batch.latents[:, :, 0]
         latents = batch.latents - reference_latents(first, settings.latent_reference)
@@ -151,7 +160,7 @@ class MotionUNetObjective:
             mask_layout=settings.mask_layout,
             first_frame_layout=settings.first_frame_layout,
         )
-        predicted = self.model(
+        predicted = model(
             sample,
             timesteps,
             batch.caption_embeds,
@@ -168,7 +177,7 @@ class MotionUNetObjective:
         return {"loss": loss, "v_mse": error.mean().detach(), "v_mse_region": region.detach()}
 
     def _draw_timesteps(self, count: int, generator: torch.Generator) -> Tensor:
-        """Uniform timesteps; a share `noise_emphasis` of them the last, where motion is decided.
+        """Uniform timesteps; a share `noise_emphasis` of them from the last tenth, where motion is decided.
 
         At the last timestep of a zero-terminal-SNR schedule the network sees pure noise and must draw
         the motion from the conditions alone; the first sampling step asks for just that.
@@ -176,9 +185,24 @@ class MotionUNetObjective:
         last = int(self.scheduler.config.num_train_timesteps) - 1
         device = generator.device
         steps = torch.randint(last + 1, (count,), generator=generator, device=device)
-        high = torch.randint(int(0.9 * last), last + 1, (count,), generator=generator, device=device)
+        high = torch.randint(
+            int(0.9 * last), last + 1, (count,), generator=generator, device=device
+        )
         chance = torch.rand(count, generator=generator, device=device)
         return torch.where(chance < self.settings.noise_emphasis, high, steps)
+
+    def pipeline(self, model: nn.Module) -> RegionalAnimationPipeline:
+        """The pipeline that these weights are for, run as the settings say that they are trained."""
+        return RegionalAnimationPipeline(
+            self.vae,
+            self.text_encoder,
+            self.tokenizer,
+            cast(RegionalMotionUNet, model),
+            self.scheduler,
+            self.settings.mask_layout,
+            self.settings.first_frame_layout,
+            self.settings.latent_reference,
+        )
 
     def validate(self, model: nn.Module) -> tuple[dict[str, float], Image.Image | None]:
         """Loss on fixed held-out clips, and a sheet: truth above sample, one motion per pair of rows."""
@@ -190,17 +214,8 @@ class MotionUNetObjective:
         ]
         clips = self.validation_clips.sample_requests(requests, generator, device)
         batch = self._encode(clips, None)
-        losses = self.loss(batch, generator=generator)
-        pipeline = RegionalAnimationPipeline(
-            self.vae,
-            self.text_encoder,
-            self.tokenizer,
-            model,
-            self.scheduler,
-            self.settings.mask_layout,
-            self.settings.first_frame_layout,
-            self.settings.latent_reference,
-        )
+        losses = self._loss_of(model, batch, generator)
+        pipeline = self.pipeline(model)
         pipeline.set_progress_bar_config(disable=True)
         sampled = pipeline(
             first_frame_latents=batch.latents[:, :, 0],
@@ -213,7 +228,7 @@ class MotionUNetObjective:
             generator=generator,
             output_type="pt",
         )
-        frames = sampled.frames * 2 - 1
+        frames = cast(RegionalAnimationOutput, sampled).frames * 2 - 1
         figures = {name: float(value) for name, value in losses.items()}
         return figures, contact_sheet(clips.frames, frames)
 

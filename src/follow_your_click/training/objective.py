@@ -20,7 +20,10 @@ def step_generator(seed: int, step: int, device: torch.device | str) -> torch.Ge
 class Objective(Protocol):
     """A model together with its batches and its loss."""
 
-    model: nn.Module
+    @property
+    def model(self) -> nn.Module:
+        """The network under training."""
+        ...
 
     def batch(self, batch_size: int, *, seed: int, step: int) -> Any:
         """Training examples of a step, a function of the arguments alone."""

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import json
 import logging
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from diffusers import DDIMScheduler
-from torch import nn
+from pydantic import ValidationError
 
 from follow_your_click.data.photos import PictureLibrary, load_library
 from follow_your_click.data.procedural import ProceduralClips
-from follow_your_click.errors import ModelError, SettingsError
+from follow_your_click.errors import ModelError, OutputError, SettingsError
 from follow_your_click.models.autoencoder import ConvAutoencoder
-from follow_your_click.models.checkpoints import load_component
+from follow_your_click.models.checkpoints import Model, load_component
 from follow_your_click.models.text_encoder import MotionTextEncoder, load_tokenizer
 from follow_your_click.models.unet import RegionalMotionUNet
 from follow_your_click.training.autoencoder import AutoencoderObjective
@@ -28,10 +27,11 @@ from follow_your_click.training.config import (
     load_config,
     parse_overrides,
 )
+from follow_your_click.training.export import export
 from follow_your_click.training.motion_unet import MotionUNetObjective
 from follow_your_click.training.objective import Objective
 from follow_your_click.training.text_encoder import MotionClassifier, TextEncoderObjective
-from follow_your_click.training.trainer import Trainer
+from follow_your_click.training.trainer import Trainer, checkpoints
 
 logger = logging.getLogger(__name__)
 
@@ -50,14 +50,18 @@ def train(config: str | Path, *, overrides: Sequence[str] = ()) -> Path:
 
     Raises:
         SettingsError: a wrong config, or an output folder of another run.
+        OutputError: the output folder cannot be made.
         ModelError: a part that the run builds on cannot be loaded.
     """
     settings = load_config(config, overrides=parse_overrides(list(overrides)))
+    _check_device(settings.device)
     _check_output(settings)
     torch.manual_seed(settings.seed)
     objective = build_objective(settings)
     trained = Trainer(objective, settings).fit()
-    return export(trained, settings)
+    folder = export(trained, objective, settings)
+    logger.info("exported %s", folder)
+    return folder
 
 
 def build_objective(config: TrainingConfig) -> Objective:
@@ -65,7 +69,7 @@ def build_objective(config: TrainingConfig) -> Objective:
     settings = config.objective
     if isinstance(settings, AutoencoderSettings):
         return AutoencoderObjective(
-            ConvAutoencoder(**settings.model),
+            _new_model(ConvAutoencoder, settings.model),
             [photo.pixels for photo in load_library(config.data, split="train").photos],
             [photo.pixels for photo in load_library(config.data, split="held_out").photos],
             settings,
@@ -73,7 +77,7 @@ def build_objective(config: TrainingConfig) -> Objective:
     if isinstance(settings, MotionUNetSettings):
         return _motion_unet_objective(config, settings)
     nouns = {picture.noun for picture in load_library(config.data, split="train").cutouts}
-    classifier = MotionClassifier(MotionTextEncoder(**settings.model))
+    classifier = MotionClassifier(_new_model(MotionTextEncoder, settings.model))
     return TextEncoderObjective(classifier, sorted({n for n in nouns if n} | set(FALLBACK_NOUNS)))
 
 
@@ -94,9 +98,14 @@ def _motion_unet_objective(
         "sample_size": settings.size // 8,
     }
     if settings.init is None:
-        unet = RegionalMotionUNet(**{**shape, **settings.model})
+        unet = _new_model(RegionalMotionUNet, {**shape, **settings.model})
     else:
-        unet = load_component(RegionalMotionUNet, settings.init)
+        unet = _initial_unet(settings, channels)
+    most = int(unet.config.motion_max_seq_length)
+    if settings.num_frames > most:
+        raise SettingsError(
+            f"got num_frames {settings.num_frames}; the network takes {most} at most"
+        )
 
     def clips(split: Any) -> ProceduralClips:
         library: PictureLibrary = load_library(config.data, split=split).to(device)
@@ -114,6 +123,30 @@ def _motion_unet_objective(
         scheduler=paper_scheduler(),
         settings=settings,
     )
+
+
+def _new_model(kind: type[Model], settings: dict[str, Any]) -> Model:
+    try:
+        model: Model = kind(**settings)
+    except (TypeError, ValueError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise SettingsError(f"objective.model does not fit {kind.__name__}: {reason}") from error
+    return model
+
+
+def _initial_unet(settings: MotionUNetSettings, channels: int) -> RegionalMotionUNet:
+    assert settings.init is not None
+    if settings.model:
+        logger.warning(
+            "objective.model is ignored: the network's shape is that of %s", settings.init
+        )
+    unet: RegionalMotionUNet = load_component(RegionalMotionUNet, settings.init)
+    if unet.config.out_channels != channels:
+        raise ModelError(
+            f"{settings.init} is made for {unet.config.out_channels} latent channels;"
+            f" expected {channels}, as {settings.vae} has"
+        )
+    return unet
 
 
 def paper_scheduler() -> DDIMScheduler:
@@ -135,29 +168,31 @@ def paper_scheduler() -> DDIMScheduler:
     )
 
 
-def export(trained: nn.Module, config: TrainingConfig) -> Path:
-    """Write the trained model in diffusers' format to `output`/model, whole or not at all."""
-    model = trained.encoder if isinstance(trained, MotionClassifier) else trained
-    if not hasattr(model, "save_pretrained"):
-        raise ModelError(f"{type(model).__name__} cannot be exported; expected a diffusers model")
-    final, temporary = config.output / "model", config.output / "model.tmp"
-    shutil.rmtree(temporary, ignore_errors=True)
-    model.save_pretrained(temporary, max_shard_size="15MB")
-    shutil.rmtree(final, ignore_errors=True)
-    temporary.rename(final)
-    logger.info("exported %s", final)
-    return final
+def _check_device(name: str) -> None:
+    try:
+        torch.empty(0, device=name)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise SettingsError(f"device {name!r} cannot be used: {reason}") from error
 
 
 def _check_output(config: TrainingConfig) -> None:
     """Refuse to go on with a run of another kind in the same folder."""
-    states = sorted(config.output.glob("checkpoint-*/state.json"))
-    if not states:
+    try:
+        config.output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot make the folder {config.output}: {error.strerror}") from error
+    found = checkpoints(config.output)
+    if not found:
         return
-    before = json.loads(states[-1].read_text(encoding="utf-8"))["config"]
-    if before["objective"] != config.model_dump(mode="json")["objective"]:
+    before = json.loads((found[-1] / "state.json").read_text(encoding="utf-8"))["config"]
+    try:
+        # Read as a config: a setting that is newer than the checkpoint has its default.
+        same = TrainingConfig.model_validate(before).objective == config.objective
+    except ValidationError:
+        same = False
+    if not same:
         raise SettingsError(
             f"{config.output} holds a run of {before['name']!r} with another objective;"
             " give another --output, or remove that folder"
         )
-

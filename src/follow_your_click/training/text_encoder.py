@@ -93,10 +93,12 @@ class TextEncoderObjective:
 
         Dropout is drawn from the global generator, so that one is seeded from ours.
         """
-        torch.manual_seed(int(torch.randint(2**62, (), generator=generator, device=generator.device)))
+        seed = torch.randint(2**62, (), generator=generator, device=generator.device)
+        torch.manual_seed(int(seed))
         logits = self.model(batch["input_ids"], batch["attention_mask"])
         accuracy = (logits.argmax(dim=1) == batch["motion"]).float().mean()
-        return {"loss": F.cross_entropy(logits, batch["motion"], label_smoothing=0.05), "accuracy": accuracy}
+        loss = F.cross_entropy(logits, batch["motion"], label_smoothing=0.05)
+        return {"loss": loss, "accuracy": accuracy}
 
     def validate(self, model: nn.Module) -> tuple[dict[str, float], Image.Image | None]:
         """Top-1 over the motions on wordings that training never saw."""

@@ -10,6 +10,7 @@ import json
 import logging
 import shutil
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -45,6 +46,8 @@ class Trainer:
         self.objective = objective
         self.config = config
         self.device = torch.device(config.device)
+        if self.device.type == "cpu" and config.precision == "bf16":
+            warnings.warn("precision bf16 is ignored on a CPU; this run uses fp32", stacklevel=2)
         self.model = objective.model.to(self.device)
         self.parameters = [p for p in self.model.parameters() if p.requires_grad]
         self.optimizer = torch.optim.AdamW(
@@ -88,7 +91,7 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.optimizer.zero_grad(set_to_none=True)
-        losses["loss"].backward()  # type: ignore[no-untyped-call]
+        losses["loss"].backward()
         norm = nn.utils.clip_grad_norm_(self.parameters, config.optimizer.max_grad_norm)
         self.optimizer.step()
         self.ema.update_parameters(self.model)
@@ -155,7 +158,8 @@ class Trainer:
 
 def checkpoints(output: Path) -> list[Path]:
     """Whole checkpoints of a run, oldest first."""
-    return sorted(path for path in output.glob("checkpoint-*") if path.suffix != ".tmp")
+    found = (file.parent for file in output.glob("checkpoint-*/state.json"))
+    return sorted(folder for folder in found if folder.suffix != ".tmp")
 
 
 @contextmanager
@@ -165,11 +169,12 @@ def _arithmetic(config: TrainingConfig) -> Iterator[None]:
     The CPU's fused attention backward is ten times slower than plain matrix products for the short sequences of
     temporal attention (measured: 0.29 s against 0.03 s for (16384, 1, 8, 32)).
     """
-    if torch.device(config.device).type == "cpu":
+    kind = torch.device(config.device).type
+    if kind == "cpu":
         with sdpa_kernel(SDPBackend.MATH):
             yield
     else:
-        with torch.autocast("cuda", torch.bfloat16, enabled=config.precision == "bf16"):
+        with torch.autocast(kind, torch.bfloat16, enabled=config.precision == "bf16"):
             yield
 
 

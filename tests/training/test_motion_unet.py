@@ -1,0 +1,283 @@
+"""The U-Net's objective: what is predicted, what counts, what is dropped; and that it can be learned."""
+
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+
+import pytest
+import torch
+from torch import nn
+
+from follow_your_click.data.procedural import ClipRequest
+from follow_your_click.errors import SettingsError
+from follow_your_click.models.text_encoder import encode_text
+from follow_your_click.pipeline import RegionalAnimationPipeline
+from follow_your_click.training.motion_unet import LatentBatch, MotionUNetObjective
+from follow_your_click.training.run import build_objective, paper_scheduler
+from follow_your_click.training.trainer import Trainer
+
+SCHEDULER = paper_scheduler()
+BATCH_FIELDS = LatentBatch.__dataclass_fields__
+OBJECTIVE_FIELDS = MotionUNetObjective.__dataclass_fields__
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def draw(*shape, seed=1):
+    return torch.randn(shape, generator=generator(seed))
+
+
+class Oracle(nn.Module):
+    """Predicts the right v for latents that it was told, plus a given error; notes what it was asked.
+
+    v = sqrt(a) noise - sqrt(1 - a) latents, with the noise solved from the noisy latents.
+    """
+
+    def __init__(self, latents, error=0.0):
+        super().__init__()
+        self.latents, self.error, self.timesteps, self.samples = latents, error, [], []
+
+    def forward(self, sample, timesteps, *args, **kwargs):
+        self.timesteps += timesteps.tolist()
+        self.samples.append(sample)
+        alpha = SCHEDULER.alphas_cumprod[timesteps].reshape(-1, 1, 1, 1, 1)
+        noisy = sample[:, : self.latents.shape[1]]
+        noise = (noisy - alpha.sqrt() * self.latents) / (1 - alpha).sqrt()
+        v = alpha.sqrt() * noise - (1 - alpha).sqrt() * self.latents
+        return SimpleNamespace(sample=v + self.error)
+
+
+def batch_of(latents, moving=None):
+    count, _, frames, height, width = latents.shape
+    return LatentBatch(
+        latents=latents,
+        region_mask=torch.zeros(count, 1, height, width),
+        moving=torch.zeros(count, frames, height, width) if moving is None else moving,
+        caption_embeds=torch.zeros(count, 1, 24),
+        motion_embeds=torch.zeros(count, 1, 24),
+        motion_strength=torch.ones(count),
+    )
+
+
+@pytest.fixture
+def objective(configure):
+    """A function: settings of the objective -> the objective, its network tiny."""
+
+    def build(**settings):
+        torch.manual_seed(0)
+        return build_objective(configure("motion_unet", settings))
+
+    return build
+
+
+def losses(objective, model, batch, seed=0):
+    objective.model = model
+    figures = objective.loss(batch, generator=generator(seed))
+    return {name: float(value) for name, value in figures.items()}
+
+
+@pytest.mark.parametrize("timestep", [0, 1, 500, 998, 999])
+def test_v_sample_and_noise_give_each_other_through_the_schedule(timestep):
+    latents, noise = draw(2, 4, 3, 5, 5), draw(2, 4, 3, 5, 5, seed=2)
+    timesteps = torch.tensor([timestep, timestep])
+    noisy = SCHEDULER.add_noise(latents, noise, timesteps)
+    v = SCHEDULER.get_velocity(latents, noise, timesteps)
+    alpha = SCHEDULER.alphas_cumprod[timestep]
+    torch.testing.assert_close(alpha.sqrt() * noisy - (1 - alpha).sqrt() * v, latents)
+    torch.testing.assert_close((1 - alpha).sqrt() * noisy + alpha.sqrt() * v, noise)
+    SCHEDULER.set_timesteps(1000)
+    step = SCHEDULER.step(v, timestep, noisy)
+    torch.testing.assert_close(step.pred_original_sample, latents, atol=1e-5, rtol=1e-5)
+
+
+def test_at_the_last_timestep_the_network_sees_noise_and_answers_with_the_latents():
+    latents, noise, last = draw(1, 4, 2, 3, 3), draw(1, 4, 2, 3, 3, seed=2), torch.tensor([999])
+    torch.testing.assert_close(SCHEDULER.add_noise(latents, noise, last), noise)
+    torch.testing.assert_close(SCHEDULER.get_velocity(latents, noise, last), -latents)
+
+
+@pytest.mark.parametrize("reference", ["none", "first_frame"])
+def test_the_right_v_of_what_is_left_of_the_latents_costs_nothing(objective, reference):
+    latents = draw(6, 4, 3, 4, 4)
+    left = latents - latents[:, :, :1] if reference == "first_frame" else latents
+    built = objective(latent_reference=reference)
+    figures = losses(built, Oracle(left), batch_of(latents))
+    assert figures["loss"] < 1e-6
+    assert figures["v_mse"] < 1e-6
+
+
+def test_of_a_still_clip_nothing_is_left_to_predict_with_the_first_frame_as_reference(objective):
+    still = draw(6, 4, 1, 4, 4).expand(-1, -1, 3, -1, -1)
+    nothing = Oracle(torch.zeros_like(still))
+    assert (
+        losses(objective(latent_reference="first_frame"), nothing, batch_of(still))["loss"] < 1e-6
+    )
+    assert losses(objective(latent_reference="none"), nothing, batch_of(still))["loss"] > 0.1
+
+
+@pytest.mark.parametrize("weight", [0.0, 4.0])
+def test_an_error_where_things_move_weighs_1_plus_the_weight(objective, weight):
+    latents = draw(2, 4, 3, 4, 4)
+    moving = torch.zeros(2, 3, 4, 4)
+    # Covered in one frame each: the union, 4 of 16 positions, counts in all frames.
+    moving[:, 0, 0, :2] = 1
+    moving[:, 2, 0, 2:] = 1
+    inside = torch.zeros(2, 1, 3, 4, 4)
+    inside[..., 0, :] = 1
+    built = objective(region_loss_weight=weight)
+
+    def loss_of(error):
+        return losses(built, Oracle(latents, error), batch_of(latents, moving))
+
+    total = 4 * (1 + weight) + 12
+    within, without = loss_of(inside), loss_of(1 - inside)
+    assert within["loss"] == pytest.approx(4 * (1 + weight) / total, rel=1e-4)
+    assert without["loss"] == pytest.approx(12 / total, rel=1e-4)
+    assert within["v_mse"] == pytest.approx(4 / 16, rel=1e-4)
+    assert within["v_mse_region"] == pytest.approx(1, rel=1e-4)
+    assert without["v_mse_region"] == pytest.approx(0, abs=1e-5)
+
+
+@pytest.mark.parametrize(("emphasis", "share"), [(0.0, 0.1), (0.3, 0.37), (1.0, 1.0)])
+def test_noise_emphasis_is_the_share_of_timesteps_from_the_last_tenth(objective, emphasis, share):
+    oracle = Oracle(torch.zeros(3000, 1, 2, 1, 1))
+    losses(objective(noise_emphasis=emphasis), oracle, batch_of(oracle.latents))
+    timesteps = torch.tensor(oracle.timesteps)
+    assert timesteps.max() <= 999
+    assert (timesteps >= 899).float().mean().item() == pytest.approx(share, abs=0.04)
+
+
+def test_the_first_frame_reaches_the_network_masked_at_the_ratios(objective):
+    oracle = Oracle(torch.ones(400, 4, 2, 8, 8))
+    losses(
+        objective(first_frame_mask_ratios=[0.0, 0.5], latent_reference="none"),
+        oracle,
+        batch_of(oracle.latents),
+    )
+    first = oracle.samples[0][:, 5:]
+    shares = (first == 0).float().mean(dim=(1, 2, 3, 4))
+    assert (shares == 0).float().mean().item() == pytest.approx(0.5, abs=0.1)
+    assert shares[shares > 0].mean().item() == pytest.approx(0.5, abs=0.03)
+
+
+@pytest.mark.parametrize(("caption", "motion"), [(0.0, 1.0), (0.5, 0.2)])
+def test_captions_and_motion_prompts_are_dropped_at_their_own_rates(objective, caption, motion):
+    built = objective(
+        caption_dropout=caption, motion_prompt_dropout=motion, clip_uses=1, num_frames=2
+    )
+    batch = built.batch(240, seed=0, step=0)
+    empty = encode_text(built.text_encoder, built.tokenizer, [""])
+
+    def dropped(embeds):
+        return torch.isclose(embeds, empty, atol=1e-5).all(dim=(1, 2)).float()
+
+    # Four standard deviations of 240 draws.
+    for embeds, rate in ((batch.caption_embeds, caption), (batch.motion_embeds, motion)):
+        width = 4 * (rate * (1 - rate) / 240) ** 0.5
+        assert dropped(embeds).mean().item() == pytest.approx(rate, abs=width)
+
+
+def test_each_clip_stands_in_as_many_neighbouring_steps_as_it_has_uses(objective):
+    built = objective(clip_uses=2)
+    this, following = (built.batch(4, seed=0, step=step) for step in (0, 1))
+    assert torch.equal(following.latents[2:], this.latents[:2])
+    assert torch.equal(following.motion_embeds[2:], this.motion_embeds[:2])
+    assert not torch.equal(following.latents[:2], this.latents[:2])
+
+
+def test_a_batch_that_cannot_be_parted_into_its_uses_is_refused(objective):
+    with pytest.raises(SettingsError, match="expected a multiple of clip_uses 2"):
+        objective(clip_uses=2).batch(3, seed=0, step=0)
+
+
+def test_validation_measures_the_weights_that_it_is_given(objective):
+    built = objective()
+    other = build_other(built)
+    with torch.no_grad():
+        one, _ = built.validate(built.model.eval())
+        two, sheet = built.validate(other.eval())
+        again, _ = built.validate(other)
+    assert two == again
+    assert one["loss"] != two["loss"]
+    assert sheet.size == (32, 8 * 2 * 32)  # one of three frames; truth above sample, eight motions
+
+
+def build_other(built):
+    torch.manual_seed(9)
+    return type(built.model)(**dict(built.model.config))
+
+
+@dataclass
+class OneBatch(MotionUNetObjective):
+    """The objective on the same clips at every step."""
+
+    fixed: LatentBatch = field(default=None)
+
+    def batch(self, batch_size, *, seed, step):
+        del batch_size, seed, step
+        return self.fixed
+
+    def validate(self, model):
+        return {}, None
+
+
+def sampled_error(built, model, batch):
+    """Squared error of sampled latents where things move, as a share of the squared change of the clip.
+
+    A still clip has 1, the clip itself 0.
+    """
+    pipeline = RegionalAnimationPipeline(
+        built.vae,
+        built.text_encoder,
+        built.tokenizer,
+        model,
+        built.scheduler,
+        latent_reference=built.settings.latent_reference,
+    )
+    pipeline.set_progress_bar_config(disable=True)
+    latents = pipeline(
+        first_frame_latents=batch.latents[:, :, 0],
+        region_mask=batch.region_mask,
+        prompt_embeds=batch.caption_embeds,
+        motion_prompt_embeds=batch.motion_embeds,
+        motion_strength=batch.motion_strength,
+        num_frames=batch.latents.shape[2],
+        generator=generator(),
+        output_type="latent",
+    ).frames
+    area = batch.moving.amax(dim=1)[:, None, None]
+    change = (batch.latents - batch.latents[:, :, :1]).square() * area
+    return float(((latents - batch.latents).square() * area).sum() / change.sum())
+
+
+def test_a_debug_model_overfits_one_clip(configure, tiny_unet):
+    config = configure(
+        "motion_unet",
+        {
+            "model": {**tiny_unet, "block_out_channels": [32, 64], "num_attention_heads": 2},
+            "num_frames": 4,
+            "latent_reference": "first_frame",
+            "first_frame_mask_ratios": [0.0],
+            "caption_dropout": 0.0,
+            "motion_prompt_dropout": 0.0,
+        },
+        steps=170,
+        ema_decay=0.95,
+        optimizer={"learning_rate": 4e-3, "warmup_steps": 10, "decay_share": 0.6},
+        log_every=1000,
+        checkpoint_every=1000,
+    )
+    torch.manual_seed(0)
+    built = build_objective(config)
+    request = ClipRequest(motion="translate_left", kind="layers", motion_strength=6.0)
+    clips = built.clips.sample_requests([request], generator())
+    batch = built._encode(clips, None)
+    repeated = LatentBatch(*(getattr(batch, name).repeat_interleave(8, 0) for name in BATCH_FIELDS))
+    parts = {name: getattr(built, name) for name in OBJECTIVE_FIELDS}
+    untrained = sampled_error(built, built.model.eval(), batch)
+    trained = Trainer(OneBatch(**parts, fixed=repeated), config).fit()
+    error = sampled_error(built, trained.eval(), batch)
+    # 220 steps came to 0.05, an untrained network to 4.8.
+    assert error < 0.3
+    assert error < 0.2 * untrained
