@@ -83,11 +83,14 @@ class RegionalAnimationPipeline(DiffusionPipeline, StableDiffusionLoraLoaderMixi
         tokenizer: Any,
         unet: RegionalMotionUNet,
         scheduler: SchedulerMixin,
-        mask_layout: Layout = "repeat",
-        first_frame_layout: Layout = "repeat",
-        latent_reference: LatentReference = "none",
+        mask_layout: str = "repeat",
+        first_frame_layout: str = "repeat",
+        latent_reference: str = "none",
     ) -> None:
+        # The three settings are typed str because diffusers compares types when it loads a pipeline, and warns of
+        # a Literal, which is no class.
         super().__init__()
+        _check_settings(mask_layout, first_frame_layout, latent_reference)
         self.register_modules(
             vae=vae,
             text_encoder=text_encoder,
@@ -435,3 +438,13 @@ def _load_offloaded(module: Any) -> None:
     hook = getattr(module, "_hf_hook", None)
     if hook is not None:
         hook.pre_forward(module)
+
+
+def _check_settings(mask_layout: str, first_frame_layout: str, latent_reference: str) -> None:
+    for name, got, known in (
+        ("mask_layout", mask_layout, get_args(Layout)),
+        ("first_frame_layout", first_frame_layout, get_args(Layout)),
+        ("latent_reference", latent_reference, get_args(LatentReference)),
+    ):
+        if got not in known:
+            raise SettingsError(f"got {name} {got!r}; expected one of {known}")

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
+from diffusers.utils import logging as diffusers_logging
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from transformers.utils import logging as transformers_logging
 
 from follow_your_click.errors import ModelError
 from follow_your_click.models.checkpoints import WEIGHTS_FOLDER
@@ -92,7 +96,8 @@ def load_pipeline(folder: Path, *, device: str | None = None) -> RegionalAnimati
         ModelError: files missing or not fitting, or no such device.
     """
     try:
-        pipeline: RegionalAnimationPipeline = RegionalAnimationPipeline.from_pretrained(folder)
+        with _quiet_loading():
+            pipeline: RegionalAnimationPipeline = RegionalAnimationPipeline.from_pretrained(folder)
     except (
         OSError,
         ValueError,
@@ -113,6 +118,21 @@ def load_pipeline(folder: Path, *, device: str | None = None) -> RegionalAnimati
         raise ModelError(f"device {device!r} cannot be used: {reason}") from error
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
+
+
+@contextmanager
+def _quiet_loading() -> Iterator[None]:
+    """Without the libraries' bars over a handful of small files."""
+    switches = (diffusers_logging, transformers_logging)
+    shown = [switch.is_progress_bar_enabled() for switch in switches]
+    for switch in switches:
+        switch.disable_progress_bar()
+    try:
+        yield
+    finally:
+        for switch, was_shown in zip(switches, shown, strict=True):
+            if was_shown:
+                switch.enable_progress_bar()
 
 
 def best_device() -> str:

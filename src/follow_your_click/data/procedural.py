@@ -9,7 +9,7 @@ deterministic function of the generator; its motion is one of `motion_prompts.MO
 
 import math
 import random as random_module
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -110,9 +110,11 @@ class ProceduralClips:
         size: side of a clip in pixels, at least 32 and even.
         num_frames: at least 2.
         wordings: draw prompts from the training or the held-out wordings.
+        motion_weights: how often each motion is drawn, by its name or its family's (shared evenly by the
+            family's motions); what is not named is not drawn. None: 40 % translations, the rest evenly.
 
     Raises:
-        SettingsError: a size or a number of frames out of range, or an empty library.
+        SettingsError: a size or a number of frames out of range, an empty library, or an unknown motion.
     """
 
     def __init__(
@@ -122,6 +124,7 @@ class ProceduralClips:
         size: int = 128,
         num_frames: int = 16,
         wordings: WordingSplit = "train",
+        motion_weights: Mapping[str, float] | None = None,
     ) -> None:
         if size < 32 or size % 2:
             raise SettingsError(f"got size {size}; expected an even number of at least 32")
@@ -136,6 +139,9 @@ class ProceduralClips:
         self.size = size
         self.num_frames = num_frames
         self.wordings: WordingSplit = wordings
+        self.motion_weights = (
+            _default_weights() if motion_weights is None else _spread(motion_weights)
+        )
 
     def sample(
         self,
@@ -168,7 +174,7 @@ class ProceduralClips:
         return self._render(scenes, random, torch.device(device))
 
     def _draw(self, request: ClipRequest, random: random_module.Random) -> Scene:
-        motion = request.motion or draw_motion(random)
+        motion = request.motion or draw_motion(random, self.motion_weights)
         kind = request.kind or _draw_kind(motion, random)
         if kind == "layers" and family(motion) == "flow":
             raise SettingsError(f"got {motion} as layers; expected in_place, the only kind of flow")
@@ -238,11 +244,33 @@ def measure_strength(flow: Tensor, coverage: Tensor) -> Tensor:
     return scaled
 
 
-def draw_motion(random: random_module.Random) -> str:
-    """A motion: 40 % plain translations, the rest in equal parts."""
-    straight = [motion for motion in MOTIONS if motion.startswith("translate")]
-    others = [motion for motion in MOTIONS if not motion.startswith("translate")]
-    return random.choice(straight if random.random() < _TRANSLATE_SHARE else others)
+def draw_motion(random: random_module.Random, weights: Mapping[str, float]) -> str:
+    """A motion, drawn by weights per motion."""
+    return random.choices(list(weights), list(weights.values()))[0]
+
+
+def _default_weights() -> dict[str, float]:
+    straight = [motion for motion in MOTIONS if family(motion) == "translate"]
+    others = [motion for motion in MOTIONS if family(motion) != "translate"]
+    return {motion: _TRANSLATE_SHARE / len(straight) for motion in straight} | {
+        motion: (1 - _TRANSLATE_SHARE) / len(others) for motion in others
+    }
+
+
+def _spread(weights: Mapping[str, float]) -> dict[str, float]:
+    """Weights by motion or family -> weights by motion."""
+    spread: dict[str, float] = {}
+    for name, weight in weights.items():
+        members = [motion for motion in MOTIONS if name in (motion, family(motion))]
+        if not members or weight < 0:
+            raise SettingsError(
+                f"got motion weight {name}: {weight}; expected a motion or family and a number from 0"
+            )
+        for motion in members:
+            spread[motion] = spread.get(motion, 0.0) + weight / len(members)
+    if not sum(spread.values()) > 0:
+        raise SettingsError("got motion weights that sum to 0; expected one above 0")
+    return spread
 
 
 def _draw_kind(motion: str, random: random_module.Random) -> ClipKind:

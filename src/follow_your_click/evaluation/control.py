@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import cv2
 import numpy as np
@@ -24,7 +25,7 @@ from follow_your_click.data.motions import DIRECTIONS
 from follow_your_click.data.photos import PictureLibrary
 from follow_your_click.data.procedural import ClipRequest, ProceduralClips
 from follow_your_click.flow import dense_flow
-from follow_your_click.pipeline import RegionalAnimationPipeline
+from follow_your_click.pipeline import RegionalAnimationOutput, RegionalAnimationPipeline
 
 FLOW_SIDE = 256  # px: the size at which flow is measured (evaluation)
 LEAK_MARGIN = 8  # px at 256: the mask is grown by this before flow outside it counts as leak
@@ -89,7 +90,7 @@ def measure_control(
     for start in range(0, len(requests), BATCH):
         clips = source.sample_requests(requests[start : start + BATCH], generator)
         first = clips.frames[:, 0] / 2 + 0.5
-        frames = pipeline(
+        output = pipeline(
             first,
             clips.region_mask,
             motion_prompt=clips.motion_prompts,
@@ -100,7 +101,8 @@ def measure_control(
             guidance_scale=guidance_scale,
             generator=generator,
             output_type="pt",
-        ).frames
+        )
+        frames = cast(RegionalAnimationOutput, output).frames
         measured += [
             _measure(
                 clips.motions[i],

@@ -66,7 +66,7 @@ MaskOption = Annotated[
 ]
 ModelOption = Annotated[
     str,
-    typer.Option(metavar="NAME", help="mini, sd15-pia, sd15, a folder, or a hub id."),
+    typer.Option(metavar="NAME", help="mini, or a model folder."),
 ]
 DeviceOption = Annotated[
     str | None, typer.Option(metavar="NAME", help="cpu, cuda, mps; the best one if left out.")

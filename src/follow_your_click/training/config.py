@@ -79,6 +79,7 @@ class MotionUNetSettings(Strict):
     text_encoder: str
     size: int = Field(default=128, ge=32, multiple_of=8)
     num_frames: int = Field(default=16, ge=2)
+    motion_weights: dict[str, float] | None = None
     first_frame_mask_ratios: tuple[Share, ...] = Field(default=(0.0, 0.3, 0.5, 0.7), min_length=1)
     first_frame_layout: Literal["repeat", "first"] = "repeat"
     mask_layout: Literal["repeat", "first"] = "repeat"

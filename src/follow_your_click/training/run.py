@@ -110,7 +110,11 @@ def _motion_unet_objective(
     def clips(split: Any) -> ProceduralClips:
         library: PictureLibrary = load_library(config.data, split=split).to(device)
         return ProceduralClips(
-            library, size=settings.size, num_frames=settings.num_frames, wordings=split
+            library,
+            size=settings.size,
+            num_frames=settings.num_frames,
+            wordings=split,
+            motion_weights=settings.motion_weights,
         )
 
     return MotionUNetObjective(
