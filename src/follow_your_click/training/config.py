@@ -92,7 +92,7 @@ class MotionUNetSettings(Strict):
     init: str | None = None
     num_inference_steps: int = Field(default=10, ge=1)
     guidance_scale: float = Field(default=1.0, ge=1)
-    window_strength: float = Field(default=3.0, gt=0)
+    window_strength: float = Field(default=1.6, gt=0)
     max_window_strength: float = Field(default=8.0, gt=0)
 
 
