@@ -1,5 +1,7 @@
 """Wordings: enough of them, each for one motion only, and never shared between the splits."""
 
+import hashlib
+import json
 import random
 
 import pytest
@@ -14,10 +16,23 @@ from follow_your_click.data.motion_prompts import (
 )
 from follow_your_click.errors import SettingsError
 
+HELD_OUT_DIGEST = "2e18b68f6c78d738633ea3f5dbd15e2ef1056c5b2595f00738f247c716f4daea"
+HELD_OUT_ONLY = """
+    advance affirm angle at background banner beating both bound calm chest concentric corner
+    course crank crashing cruise curtsy dancer diminish directions down-left down-right duck
+    dwindle elevate ever falling falls fixed flit fright further gain gale gaze gelatin give
+    glance greet gush gyrate heartbeat height heighten hook hover jerk joggle jostle left-hand
+    loom loosely magnify march minimize moth nosedive ocean orbit oscillate palm pant perform
+    pirouette pose pounce proceed propeller pudding puff quake quaver raging raindrop rebound
+    reed repeatedly respire retreat reverse right-hand rises sail scoot shimmy sides sit skip
+    sling slip statue swells swirl swish swivel tempest tip topple tornado tossing trampoline
+    twitch unmoving up-left up-right vault waggle waver widen winnow withdraw
+"""
+
 
 @pytest.mark.parametrize("motion", MOTIONS)
 def test_every_motion_has_enough_wordings(motion: str) -> None:
-    assert 20 <= len(TRAINING_WORDINGS[motion]) <= 40
+    assert 40 <= len(TRAINING_WORDINGS[motion]) <= 120
     assert len(HELD_OUT_WORDINGS[motion]) >= 6
 
 
@@ -39,6 +54,20 @@ def test_no_wording_stands_for_two_motions_or_is_in_both_splits() -> None:
 def test_held_out_wordings_bring_new_words(motion: str) -> None:
     known = set(" ".join(TRAINING_WORDINGS[motion]).split())
     assert any(set(wording.split()) - known for wording in HELD_OUT_WORDINGS[motion])
+
+
+def test_held_out_wordings_are_frozen_so_that_accuracies_compare() -> None:
+    text = json.dumps(HELD_OUT_WORDINGS, sort_keys=True)
+    assert hashlib.sha256(text.encode()).hexdigest() == HELD_OUT_DIGEST
+
+
+@pytest.mark.parametrize("motion", MOTIONS)
+def test_training_wordings_hold_no_held_out_wording_and_no_word_of_theirs(motion: str) -> None:
+    held_out = [wording for table in HELD_OUT_WORDINGS.values() for wording in table]
+    only_held_out = set(HELD_OUT_ONLY.split())
+    for wording in TRAINING_WORDINGS[motion]:
+        assert not only_held_out & set(wording.split()), wording
+        assert not [phrase for phrase in held_out if f" {phrase} " in f" {wording} "], wording
 
 
 def test_sampled_prompts_never_mix_the_splits() -> None:
@@ -67,6 +96,12 @@ def test_prompts_and_captions_name_the_object() -> None:
     captions = {sample_caption("drift_left", "boat", draw) for _ in range(400)}
     assert {"drift left", "the boat drifts left", "boat drifting left"} <= prompts
     assert "a photo of a boat drifting left" in captions
+
+
+def test_an_adverb_before_the_verb_is_not_conjugated() -> None:
+    draw = random.Random(2)
+    prompts = {sample_prompt("drift_left", noun="boat", random=draw) for _ in range(8000)}
+    assert {"the boat slowly drifts left", "boat slowly drifting left"} <= prompts
 
 
 def test_family_is_the_name_without_its_direction() -> None:

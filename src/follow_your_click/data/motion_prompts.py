@@ -82,8 +82,25 @@ _IRREGULAR_GERUNDS = {
     "tip": "tipping",
     "throb": "throbbing",
     "fan": "fanning",
+    "swim": "swimming",
+    "step": "stepping",
+    "stop": "stopping",
+    "trip": "tripping",
+    "flop": "flopping",
+    "plop": "plopping",
+    "drip": "dripping",
+    "bat": "batting",
+    "hum": "humming",
+    "hit": "hitting",
+    "squat": "squatting",
+    "lie": "lying",
 }
 _IRREGULAR_THIRD = {"go": "goes", "do": "does"}
+_ADVERBS = (
+    *("slowly", "gently", "quickly", "softly", "suddenly", "slightly", "rapidly", "violently"),
+    *("deeply", "calmly"),
+)
+"""Words that may stand before the verb of a wording."""
 _PROMPT_FORMS = ("plain", "plain", "plain", "please", "sentence", "sentence", "gerund", "make")
 
 
@@ -154,9 +171,17 @@ def _article(noun: str) -> str:
     return "an" if noun[:1].lower() in "aeiou" else "a"
 
 
+def _parts(wording: str) -> tuple[str, str, str]:
+    """Leading adverb or "", verb, the rest."""
+    first, _, rest = wording.partition(" ")
+    if first not in _ADVERBS:
+        return "", first, rest
+    return first, *rest.partition(" ")[::2]
+
+
 def _third_person(wording: str) -> str:
-    """ "drift left" -> "drifts left"."""
-    verb, _, rest = wording.partition(" ")
+    """ "drift left" -> "drifts left", "slowly drift left" -> "slowly drifts left"."""
+    adverb, verb, rest = _parts(wording)
     if verb in _IRREGULAR_THIRD:
         verb = _IRREGULAR_THIRD[verb]
     elif verb.endswith(("s", "x", "z", "ch", "sh", "o")):
@@ -165,16 +190,16 @@ def _third_person(wording: str) -> str:
         verb = verb[:-1] + "ies"
     else:
         verb += "s"
-    return f"{verb} {rest}".strip()
+    return f"{adverb} {verb} {rest}".strip()
 
 
 def _gerund(wording: str) -> str:
-    """ "drift left" -> "drifting left"."""
-    verb, _, rest = wording.partition(" ")
+    """ "drift left" -> "drifting left", "slowly drift left" -> "slowly drifting left"."""
+    adverb, verb, rest = _parts(wording)
     if verb in _IRREGULAR_GERUNDS:
         verb = _IRREGULAR_GERUNDS[verb]
     elif verb.endswith("e") and not verb.endswith(("ee", "oe", "ye")):
         verb = verb[:-1] + "ing"
     else:
         verb += "ing"
-    return f"{verb} {rest}".strip()
+    return f"{adverb} {verb} {rest}".strip()

@@ -5,58 +5,126 @@ nominals ("a storm") and are used as they are. Held-out entries are never seen i
 
 Defaults where the words leave a side open, the same everywhere: turning the head goes to the left,
 rotating and spinning go clockwise, drifting goes to the left, flowing goes down, flying away goes up.
+No training wording has a held-out wording in it, nor a word that was new in the held-out ones.
 """
 
-_TO_SIDE = ("{s}", "to the {s}", "{s}ward", "{s}wards", "toward the {s}", "towards the {s} side")
+from follow_your_click.data.wordings_training import OWN_NOMINALS, OWN_TRAINING
+
+_TO_SIDE = (
+    *("{s}", "to the {s}", "{s}ward", "{s}wards", "toward the {s}", "towards the {s} side"),
+    *("from {o} to {s}", "slowly to the {s}", "towards the {s}", "from the {o} to the {s}"),
+    *("a little to the {s}", "toward the {s} edge", "to the {s} side", "over to the {s}"),
+    *("a bit to the {s}", "quickly to the {s}", "all the way to the {s}", "gently to the {s}"),
+    *("farther {s}", "across to the {s}", "to the {s} side of the picture", "straight to the {s}"),
+)
+_TURN_TO_SIDE = (
+    *("{s}", "to the {s}", "{s}ward", "{s}wards", "toward the {s}", "towards the {s} side"),
+    *("slowly to the {s}", "a little to the {s}", "towards the {s}", "over to the {s}"),
+    *("to the {s} side", "quickly to the {s}", "a bit {s}", "gently to the {s}"),
+)
 _TO_SIDE_HELD_OUT = ("off to the {s}", "in the {s} direction", "toward the {s}-hand side", "{s}")
-_UP = ("up", "upward", "upwards", "straight up", "toward the top", "up the picture")
-_DOWN = ("down", "downward", "downwards", "straight down", "toward the bottom", "down the picture")
+_UP = (
+    *("up", "upward", "upwards", "straight up", "toward the top", "up the picture"),
+    *("to the top", "up a little", "up slowly", "toward the sky", "higher", "from bottom to top"),
+    *("toward the top edge", "higher and higher", "vertically up", "up to the top", "up and up"),
+    *("from the bottom to the top", "a bit up", "quickly up", "all the way up", "farther up"),
+)
+_DOWN = (
+    *("down", "downward", "downwards", "straight down", "toward the bottom", "down the picture"),
+    *("to the bottom", "down a little", "down slowly", "toward the ground", "lower"),
+    *("from top to bottom", "toward the bottom edge", "lower and lower", "vertically down"),
+    *("down to the bottom", "down and down", "from the top to the bottom", "a bit down"),
+    *("quickly down", "all the way down", "farther down"),
+)
 _UP_HELD_OUT = ("up", "in the upward direction", "to the upper edge", "upward")
 _DOWN_HELD_OUT = ("down", "in the downward direction", "to the lower edge", "downward")
 _CORNER = (
-    "{v} and {s}",
-    "{v} and to the {s}",
-    "{v} {s}",
-    "to the {c} {s}",
-    "toward the {c} {s}",
-    "diagonally {v} and {s}",
+    *("{v} and {s}", "{v} and to the {s}", "{v} {s}", "to the {c} {s}", "toward the {c} {s}"),
+    *("diagonally {v} and {s}", "to the {t} {s}", "toward the {t} {s}", "diagonally {v} {s}"),
+    *("{v}ward and {s}ward", "{v}wards and to the {s}", "diagonally to the {c} {s}"),
+    *("{v} {s} diagonally", "diagonally toward the {t} {s}", "towards the {t} {s} of the picture"),
+    *("to the {c} {s} side", "slowly {v} and to the {s}", "{v} and then {s}", "{v} and a bit {s}"),
+    *("{v} and toward the {s}", "from the {b} {o} to the {t} {s}"),
 )
 _CORNER_HELD_OUT = ("{v}-{s}", "toward the {c} {s}-hand corner", "{s} and {v}", "{v} to the {s}")
 
+
 _TRAVEL = (
-    "move",
-    "go",
-    "slide",
-    "shift",
-    "glide",
-    "travel",
-    "head",
-    "fly",
-    "drive",
-    "run",
-    "walk",
-    "roll",
+    *("move", "go", "slide", "shift", "glide", "travel", "head", "fly", "drive", "run", "walk"),
+    *("roll", "dash", "rush", "crawl", "swim", "race", "slowly move", "move slowly"),
+    *("gently move", "quickly move", "move quickly", "keep moving", "start moving", "speed"),
+    "ride",
 )
 _TRAVEL_HELD_OUT = ("scoot", "proceed", "march", "advance", "zoom")
-_TRAVEL_VERTICAL = (
-    "move",
-    "go",
-    "slide",
-    "shift",
-    "glide",
-    "travel",
-    "head",
-    "fly",
-    "climb",
-    "push",
+_TRAVEL_BOTH_VERTICAL = (
+    *("move", "go", "slide", "shift", "glide", "travel", "head", "fly", "push", "crawl", "walk"),
+    *("swim", "rush", "step", "slowly move", "move slowly", "gently move", "quickly move"),
+    *("move quickly", "keep moving", "start moving", "inch", "slowly slide", "pull", "creep"),
 )
-_TRAVEL_DOWN = ("move", "go", "slide", "shift", "glide", "travel", "head", "fly", "come", "push")
-_DRIFT = ("drift", "float", "drift slowly", "float gently", "waft", "drift along", "drift lazily")
+_TRAVEL_VERTICAL = (*_TRAVEL_BOTH_VERTICAL, "climb", "slowly climb", "run")
+_TRAVEL_DOWN = (*_TRAVEL_BOTH_VERTICAL, "come", "slowly come")
+_DRIFT = (
+    *("drift", "float", "drift slowly", "float gently", "waft", "drift along", "drift lazily"),
+    *("slowly drift", "gently drift", "drift gently", "drift softly", "float slowly"),
+    *("slowly float", "gently float", "float softly", "float along", "keep drifting", "coast"),
+    *("keep floating", "drift in the wind", "drift on the water", "float in the air", "wander"),
+    *("drift with the current", "meander"),
+)
 _DRIFT_HELD_OUT = ("sail", "hover slowly", "cruise calmly")
-_FLOW = ("flow", "stream", "run like water", "flow steadily", "flow smoothly", "keep flowing")
+_FLOW = (
+    *("flow", "stream", "run like water", "flow steadily", "flow smoothly", "keep flowing"),
+    *("flow slowly", "slowly flow", "flow gently", "gently flow", "flow quickly", "flow fast"),
+    *("flow like a river", "flow like water", "stream along", "keep streaming", "trickle"),
+    *("spill", "stream slowly", "flow along", "flow calmly"),
+)
 _FLOW_HELD_OUT = ("gush", "pour along", "course")
-_TURN = ("turn", "turn the head", "turn its head", "look", "face", "turn around", "twist the head")
+_TURN = (
+    *("turn", "turn the head", "turn its head", "look", "face", "turn around", "twist the head"),
+    *("slowly turn", "turn slowly", "slowly turn the head", "quickly turn the head", "look over"),
+    *("move the head", "move its head", "turn her head", "turn his head", "rotate the head"),
+    *("turn the face", "turn its face", "look back", "slowly look", "turn the body", "stare"),
+    *("turn its body", "keep looking", "gently turn its head", "peek"),
+)
 _TURN_HELD_OUT = ("glance", "swivel", "gaze", "pivot the face")
+
+_SIDE_PHRASES = (
+    *("go {w}", "move sideways to the {s}", "move {w}", "head {w}", "{s}", "to the {s}", "{s}ward"),
+    *("{s}wards", "from {o} to {s}", "toward the {s}", "moving {s}", "motion to the {s}"),
+    *("take a step to the {s}", "cross the picture from {o} to {s}", "leave on the {s} side"),
+)
+_UPRIGHT_PHRASES = (
+    *("go {w}", "move {w}", "head {w}", "{v}", "{v}ward", "{v}wards", "moving {v}"),
+    *("{v}ward motion", "straight {v}", "move vertically {v}ward"),
+)
+_CORNER_PHRASES = (
+    *("go {w}", "move {w}", "head {w}", "fly {w}", "toward the {w}", "{w}", "{v} and {s}"),
+    *("{c} {s}", "{t} {s}", "to the {t} {s}", "diagonally {v} {s}", "moving {v} and {s}"),
+)
+_CORNER_WORDS = {
+    "up": {"c": "upper", "t": "top", "b": "bottom"},
+    "down": {"c": "lower", "t": "bottom", "b": "top"},
+}
+_OTHER = {"left": "right", "right": "left"}
+_NOMINAL_PHRASES = (
+    *("{s}", "to the {s}", "{s}ward", "{s}wards", "from {o} to {s}", "toward the {s}"),
+    *("moving {s}", "motion to the {s}", "{v}", "{v}ward", "{v}wards", "moving {v}"),
+    *("{v}ward motion", "straight {v}", "{w}", "toward the {w}", "{v} and {s}", "{c} {s}"),
+    *("{t} {s}", "to the {t} {s}", "diagonally {v} {s}", "moving {v} and {s}"),
+)
+_CLOCKWISE = (
+    *("clockwise", "in a clockwise direction", "clockwise around the center"),
+    *("clockwise a little", "to the right like a clock hand", "clockwise on the spot"),
+)
+_COUNTERCLOCKWISE = (
+    *("counterclockwise", "anticlockwise", "in a counterclockwise direction"),
+    *("counter-clockwise", "against the clock", "counter clockwise", "anti-clockwise"),
+    *("in an anticlockwise direction", "to the left against the clock"),
+)
+_ROTATE = (
+    *("rotate", "turn", "slowly rotate", "rotate slowly", "slowly turn", "turn slowly", "tilt"),
+    *("gently rotate", "rotate gently", "pivot", "roll", "twist", "revolve", "wheel", "go around"),
+    *("go round", "move", "circle", "keep rotating", "keep turning", "rotate smoothly"),
+)
 
 
 def _crossed(verbs: tuple[str, ...], ways: tuple[str, ...], *, each: int) -> tuple[str, ...]:
@@ -67,6 +135,12 @@ def _crossed(verbs: tuple[str, ...], ways: tuple[str, ...], *, each: int) -> tup
     return tuple(dict.fromkeys(phrases))
 
 
+def _spread(verbs: tuple[str, ...], ways: tuple[str, ...], *, each: int) -> tuple[str, ...]:
+    """As `_crossed`, but every verb also has the first, plainest direction."""
+    plain = tuple(f"{verb} {ways[0]}" for verb in verbs)
+    return tuple(dict.fromkeys((*plain, *_crossed(verbs, ways, each=each))))
+
+
 def _filled(ways: tuple[str, ...], **words: str) -> tuple[str, ...]:
     return tuple(way.format(**words) for way in ways)
 
@@ -74,19 +148,19 @@ def _filled(ways: tuple[str, ...], **words: str) -> tuple[str, ...]:
 def _sideways(compass: dict[str, str]) -> tuple[dict[str, tuple[str, ...]], ...]:
     training: dict[str, tuple[str, ...]] = {}
     held_out: dict[str, tuple[str, ...]] = {}
-    for side in ("left", "right"):
-        ways, new_ways = _filled(_TO_SIDE, s=side), _filled(_TO_SIDE_HELD_OUT, s=side)
+    for side, other in (("left", "right"), ("right", "left")):
+        ways, new_ways = _filled(_TO_SIDE, s=side, o=other), _filled(_TO_SIDE_HELD_OUT, s=side)
+        turn_ways = _filled(_TURN_TO_SIDE, s=side)
         training[f"translate_{side}"] = (
-            *_crossed(_TRAVEL, ways, each=2),
-            f"go {compass[side]}",
-            f"move sideways to the {side}",
+            *_spread(_TRAVEL, ways, each=2),
+            *_filled(_SIDE_PHRASES, s=side, o=other, w=compass[side]),
         )
         held_out[f"translate_{side}"] = _crossed(_TRAVEL_HELD_OUT, new_ways, each=1)
-        training[f"drift_{side}"] = _crossed(_DRIFT, ways, each=3)
+        training[f"drift_{side}"] = _spread(_DRIFT, ways, each=1)
         held_out[f"drift_{side}"] = _crossed(_DRIFT_HELD_OUT, new_ways, each=2)
-        training[f"flow_{side}"] = _crossed(_FLOW, ways, each=3)
+        training[f"flow_{side}"] = _spread(_FLOW, ways, each=1)
         held_out[f"flow_{side}"] = _crossed(_FLOW_HELD_OUT, new_ways, each=2)
-        training[f"turn_{side}"] = _crossed(_TURN, ways, each=3)
+        training[f"turn_{side}"] = _spread(_TURN, turn_ways, each=2)
         held_out[f"turn_{side}"] = _crossed(_TURN_HELD_OUT, new_ways, each=2)
     return training, held_out
 
@@ -98,24 +172,42 @@ def _upright(compass: dict[str, str]) -> tuple[dict[str, tuple[str, ...]], ...]:
     held_out: dict[str, tuple[str, ...]] = {}
     for way, (known, new) in ways.items():
         training[f"translate_{way}"] = (
-            *_crossed(verbs[way], known, each=2),
-            f"go {compass[way]}",
+            *_spread(verbs[way], known, each=1),
+            *_filled(_UPRIGHT_PHRASES, v=way, w=compass[way]),
         )
         held_out[f"translate_{way}"] = _crossed(
             ("scoot", "proceed", "advance", "march"), new, each=2
         )
-        training[f"flow_{way}"] = _crossed(_FLOW, known, each=3)
+        training[f"flow_{way}"] = _spread(_FLOW, known, each=1)
         held_out[f"flow_{way}"] = _crossed(_FLOW_HELD_OUT, new, each=2)
         for side in ("left", "right"):
-            words = {"v": way, "s": side, "c": {"up": "upper", "down": "lower"}[way]}
+            words = {"v": way, "s": side, **_CORNER_WORDS[way], "o": _OTHER[side]}
             corner, new_corner = _filled(_CORNER, **words), _filled(_CORNER_HELD_OUT, **words)
             name = f"translate_{way}_{side}"
             training[name] = (
-                *_crossed(_TRAVEL, corner, each=2),
-                f"go {compass[way]}{compass[side]}",
+                *_spread(_TRAVEL, corner, each=2),
+                *_filled(_CORNER_PHRASES, **words, w=compass[way] + compass[side]),
             )
             held_out[name] = _crossed(_TRAVEL_HELD_OUT, new_corner, each=2)
     return training, held_out
+
+
+def _rotations() -> dict[str, tuple[str, ...]]:
+    return {
+        "rotate_clockwise": _spread(_ROTATE, _CLOCKWISE, each=1),
+        "rotate_counterclockwise": _spread(_ROTATE, _COUNTERCLOCKWISE, each=2),
+    }
+
+
+def _direction_nominals() -> tuple[str, ...]:
+    """The phrases for directions that have no verb."""
+    nominals: list[str] = []
+    for side, other in _OTHER.items():
+        for way, corner in _CORNER_WORDS.items():
+            for compass in (*_COMPASS.values(), _COMPASS[way] + _COMPASS[side]):
+                words = {"s": side, "o": other, "v": way, "w": compass, **corner}
+                nominals += _filled(_NOMINAL_PHRASES, **words)
+    return tuple(nominals)
 
 
 _COMPASS = {"left": "west", "right": "east", "up": "north", "down": "south"}
@@ -126,84 +218,6 @@ _UPRIGHT_TRAINING, _UPRIGHT_HELD_OUT = _upright(_COMPASS)
 def _lines(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.replace("\n", ";").split(";") if part.strip())
 
-
-_OWN_TRAINING = {
-    "translate_up": "fly away; soar; fly off; take wing; lift up",
-    "translate_down": "descend; lower; come down; sink",
-    "drift_left": "drift; drift away; float along; drift on the water; drift gently",
-    "turn_left": "turn the head; turn its head; shake the head to the left; turn; look away",
-    "flow_down": "flow; stream; flow like a waterfall; pour; water flows down; run down; cascade",
-    "bounce": """bounce; bounce up and down; bounce twice; bounce like a ball; keep bouncing; bounce on the ground
-        bounce in place; spring up and down; hop up and down; hop; hop twice; make small hops; bob up and down
-        dribble; bounce off the floor; bounce around; move up and down; bounce happily; keep hopping; bounce again""",
-    "jump": """jump; jump up; leap; leap up; jump once; jump high; leap into the air; jump into the air
-        make a jump; take a leap; crouch and jump; jump up and land; jump off the ground; spring into the air
-        jump on the spot; leap high; do a jump; jump and come back down; jump for joy; make one big jump""",
-    "fall": """fall; fall down; drop; drop down; fall to the ground; plunge; plunge down; plummet; crash down
-        fall off; fall faster and faster; drop to the floor; fall like a stone; fall from the sky; tumble down
-        drop straight down; fall over the edge; let go and fall; be dropped; speed up downward""",
-    "rise": """rise; rise up; ascend; take off; lift off; float up; float upward; levitate; rise into the air
-        rise slowly; rise like a balloon; launch; launch into the sky; go up faster and faster; blast off
-        float into the sky; rise from the ground; rise higher; start to rise; speed up upward""",
-    "swing": """swing; swing back and forth; swing like a pendulum; swing from side to side; dangle; hang and swing
-        swing to and fro; swing on a rope; swing in the air; swing freely; swing gently; keep swinging; swing once
-        dangle back and forth; dangle from above; swing like a bell; hang from a string and swing; swing widely
-        swing left and right; swing in an arc""",
-    "sway": """sway; sway in the wind; sway gently; sway from side to side; bend in the wind; bend from side to side
-        sway in the breeze; lean from side to side; sway back and forth; sway like grass; sway like a tree
-        wave in the wind; sway softly; bend back and forth; move in the breeze; sway to the music; sway slowly
-        rock in the wind; lean back and forth; sway left and right; move in the wind; dance in the wind""",
-    "shake": """shake; shake body; shake the body; shake its body; shake from side to side; shake hard; shake quickly
-        shake sideways; shake left and right; rattle; shake back and forth; shake in place; jolt from side to side
-        shake fast; wag; shake itself; wiggle; wiggle left and right; wiggle from side to side; keep shaking
-        shake violently; wag from side to side; shake the whole body; wiggle quickly""",
-    "tremble": """tremble; shiver; quiver; vibrate; tremble with fear; shiver from the cold; tremble slightly; buzz
-        shiver with cold; vibrate fast; tremble all over; quiver a little; jitter; jitter in place; vibrate in place
-        shudder; tremble in fear; keep trembling; shiver all over; vibrate like a phone; tremble like a leaf""",
-    "rotate_clockwise": """rotate; rotate clockwise; turn clockwise; rotate to the right; rotate slowly
-        rotate slowly clockwise; rotate in a clockwise direction; rotate about its centre; pivot clockwise
-        tilt clockwise; roll clockwise; twist clockwise; keep rotating; rotate like a clock hand; rotate around
-        revolve; revolve clockwise; turn like a clock; rotate steadily; rotate rightward; tilt to the right
-        rotate the object; wheel clockwise; rotate in place""",
-    "rotate_counterclockwise": """rotate counterclockwise; turn counterclockwise; rotate to the left
-        rotate anticlockwise; turn anticlockwise; rotate slowly counterclockwise; rotate backward; tilt to the left
-        rotate in a counterclockwise direction; pivot counterclockwise; tilt counterclockwise; revolve backward
-        roll counterclockwise; twist counterclockwise; revolve counterclockwise; rotate counter-clockwise
-        rotate leftward; wheel counterclockwise; rotate against the clock; turn counter-clockwise; rotate the other way
-        pivot anticlockwise; twist anticlockwise""",
-    "spin": """spin; spin around; spin fast; spin quickly; twirl; whirl; spin like a top; spin in place; twirl around
-        spin round and round; keep spinning; spin clockwise; whirl around; spin like a wheel; go round and round
-        spin on the spot; spin rapidly; spin very fast; turn round and round; spin like a fan; spin in circles
-        spin wildly""",
-    "wave": """wave; wave like a flag; billow; undulate; wave in the storm; storm; a storm; stormy waves; roll like waves
-        billow in the wind; move in waves; wave up and down; undulate like a snake; make waves; rough sea; big waves
-        blow in the storm; wave like the sea; surge; surge in waves; flap like a flag; waves rolling; swell; heave""",
-    "ripple": """ripple; ripple like water; ripple outward; make ripples; ripple gently; form ripples; shimmer
-        spread ripples; ripple from the centre; water ripples; ripples on water; ripple like a pond; wobble
-        wobble like jelly; ripple in circles; circular ripples; spread rings; shimmer like water; keep rippling
-        ripple like a lake; jiggle like jelly; ripple outwards""",
-    "breathe": """breathe; breathe in and out; breathe deeply; breathe slowly; pulse; pulsate; throb; breathe calmly
-        take a breath; take deep breaths; inhale and exhale; beat like a heart; expand and contract; keep breathing
-        swell and shrink; pulse like a heart; breathe gently; grow and shrink again and again; pulse slowly
-        beat; get bigger and smaller; inflate and deflate""",
-    "grow": """grow; grow bigger; grow larger; get bigger; get larger; expand; become bigger; become larger; scale up
-        come closer; move closer; approach; grow slowly; come toward the camera; inflate; enlarge; increase in size
-        come nearer; swell up; zoom in; move toward the viewer; keep growing; come forward; grow in size""",
-    "shrink": """shrink; shrink down; get smaller; grow smaller; become smaller; scale down; contract; go away; recede
-        move away; move farther away; shrink slowly; deflate; decrease in size; go into the distance; back away
-        zoom out; move away from the camera; keep shrinking; go backward; become tiny; shrink away; get tiny
-        fade into the distance""",
-    "nod": """nod; nod the head; nod its head; nod twice; nod up and down; nod yes; say yes; bow; bow the head
-        bow its head; nod in agreement; nod gently; move the head up and down; nod slowly; agree with a nod
-        dip the head; lower the head and raise it; bow slightly; keep nodding; bob the head; nod and agree""",
-    "flap": """flap; flap its wings; flap the wings; flutter; flap wings; flutter its wings; beat its wings; flap fast
-        flap up and down; flutter like a butterfly; flap like a bird; keep flapping; move its wings; flutter around
-        beat the wings; flap quickly; flutter quickly; open and close its wings; fold and spread its wings
-        flap hard; spread the wings and flap""",
-    "still": """stay still; do not move; keep still; stay in place; stand still; remain still; freeze; hold still; stop
-        stay frozen; be still; no motion; no movement; stay put; remain motionless; do nothing; stay as it is
-        don't move; rest; stay where it is; stand motionless; remain in place""",
-}
 
 _OWN_HELD_OUT = {
     "bounce": "hop about; bounce in the air; rebound; skip up and down; bob on the spot; spring repeatedly; trampoline",
@@ -239,7 +253,7 @@ def _merged(
     return merged
 
 
-TRAINING_WORDINGS = _merged(_SIDE_TRAINING, _UPRIGHT_TRAINING, _OWN_TRAINING)
+TRAINING_WORDINGS = _merged(_SIDE_TRAINING, {**_UPRIGHT_TRAINING, **_rotations()}, OWN_TRAINING)
 HELD_OUT_WORDINGS = _merged(_SIDE_HELD_OUT, _UPRIGHT_HELD_OUT, _OWN_HELD_OUT)
 NOMINALS = frozenset(
     _lines(
@@ -249,5 +263,7 @@ NOMINALS = frozenset(
         do not move; don't move; be dropped; be still; be falling; be shaking with cold; be a statue
         turn; stop; rest; beat; zoom in; zoom out; make waves; do nothing; rotate the object"""
     )
+    + _lines(OWN_NOMINALS)
+    + _direction_nominals()
 )
 """Wordings used as they are: they have no verb to conjugate, or read oddly about a noun."""
