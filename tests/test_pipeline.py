@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -26,6 +26,7 @@ from transformers import CLIPTextConfig, CLIPTextModel
 import follow_your_click
 from follow_your_click.errors import PromptError, SettingsError
 from follow_your_click.models.autoencoder import ConvAutoencoder
+from follow_your_click.models.conditioning import carry_first_frame, latent_region_mask
 from follow_your_click.models.text_encoder import MotionTextEncoder, load_tokenizer
 from follow_your_click.models.unet import RegionalMotionUNet
 from follow_your_click.pipeline import RegionalAnimationPipeline
@@ -45,7 +46,9 @@ def _shaken(module: torch.nn.Module) -> Any:
     return module.eval()
 
 
-def _unet(text_dim: int = 12) -> RegionalMotionUNet:
+def _unet(
+    text_dim: int = 12, *, displacement_head: Literal["none", "conv"] = "none"
+) -> RegionalMotionUNet:
     unet: RegionalMotionUNet = _shaken(
         RegionalMotionUNet(
             sample_size=LATENT,
@@ -60,13 +63,14 @@ def _unet(text_dim: int = 12) -> RegionalMotionUNet:
             motion_cross_attention_dim=text_dim,
             num_attention_heads=2,
             motion_num_attention_heads=2,
+            displacement_head=displacement_head,
             motion_max_seq_length=8,
         )
     )
     return unet
 
 
-def _pipeline(**settings: Any) -> RegionalAnimationPipeline:
+def _pipeline(unet: RegionalMotionUNet | None = None, **settings: Any) -> RegionalAnimationPipeline:
     torch.manual_seed(0)
     vae = ConvAutoencoder(
         CHANNELS,
@@ -79,7 +83,7 @@ def _pipeline(**settings: Any) -> RegionalAnimationPipeline:
         vae=vae.eval(),
         text_encoder=_shaken(MotionTextEncoder(hidden_size=12, num_attention_heads=2)),
         tokenizer=load_tokenizer(),
-        unet=_unet(),
+        unet=_unet() if unet is None else unet,
         scheduler=paper_scheduler(),
         **settings,
     )
@@ -124,12 +128,13 @@ def _count_forwards(pipeline: RegionalAnimationPipeline) -> list[int]:
 
 
 def test_saved_and_loaded_gives_the_same_frames(tmp_path: Path) -> None:
-    before = _pipeline(mask_layout="first", latent_reference="first_frame")
+    before = _pipeline(_unet(displacement_head="conv"), mask_layout="first")
+    torch.nn.init.normal_(before.unet.displacement.conv.weight)
     before.save_pretrained(tmp_path)
     after = RegionalAnimationPipeline.from_pretrained(tmp_path)
     after.set_progress_bar_config(disable=True)
     assert after.config.mask_layout == "first"
-    assert after.config.latent_reference == "first_frame"
+    assert after.unet.config.displacement_head == "conv"
     assert after.tokenizer.model_max_length == before.tokenizer.model_max_length
     assert torch.equal(_run(before, guidance_scale=2.0), _run(after, guidance_scale=2.0))
 
@@ -377,8 +382,8 @@ def test_offloading_reaches_every_model(pipeline: RegionalAnimationPipeline) -> 
     assert woken == ["vae", "text_encoder", "unet", "unet", "vae"]
 
 
-@pytest.mark.parametrize("reference", ["none", "first_frame"])
-def test_the_parts_of_stable_diffusion_fit(reference: str) -> None:
+@pytest.mark.parametrize("head", ["none", "conv"])
+def test_the_parts_of_stable_diffusion_fit(head: str) -> None:
     torch.manual_seed(0)
     vae = AutoencoderKL(
         down_block_types=("DownEncoderBlock2D",) * 2,
@@ -402,9 +407,8 @@ def test_the_parts_of_stable_diffusion_fit(reference: str) -> None:
         vae=vae.eval(),
         text_encoder=text_encoder.eval(),
         tokenizer=tokenizer,
-        unet=_unet(),
+        unet=_unet(displacement_head=head),
         scheduler=paper_scheduler(),
-        latent_reference=reference,  # type: ignore[arg-type]
     )
     pipeline.set_progress_bar_config(disable=True)
     frames = _run(pipeline, output_type="pt", guidance_scale=2.0)
@@ -416,35 +420,78 @@ def test_the_parts_of_stable_diffusion_fit(reference: str) -> None:
     torch.testing.assert_close(latents, expected.latent_dist.mode() * 0.18215)
 
 
-def test_no_change_against_the_first_frame_is_the_first_frame() -> None:
-    pipeline = _pipeline(latent_reference="first_frame")
-    torch.nn.init.zeros_(pipeline.unet.conv_out.weight)
-    torch.nn.init.zeros_(pipeline.unet.conv_out.bias)
+def test_nothing_displaced_and_nothing_changed_is_the_first_frame() -> None:
+    pipeline = _pipeline(_unet(displacement_head="conv"))
+    head = pipeline.unet.displacement
+    for part in (pipeline.unet.conv_out, head.conv, head.linear_out):
+        torch.nn.init.zeros_(part.weight)
+        torch.nn.init.zeros_(part.bias)
     zeros = torch.zeros((1, CHANNELS, FRAMES, LATENT, LATENT))
     latents = _run(pipeline, latents=zeros)
     first = pipeline.encode_image(_image())
     torch.testing.assert_close(latents, first[:, :, None].expand(zeros.shape))
 
 
-@pytest.mark.parametrize("reference", ["none", "first_frame"])
+@pytest.mark.parametrize("guidance_scale", [1.0, 3.0])
+def test_the_clip_is_the_first_frame_carried_along_the_stated_displacement(
+    guidance_scale: float,
+) -> None:
+    pipeline = _pipeline(_unet(displacement_head="conv"))
+    for name in ("weight", "bias"):
+        torch.nn.init.zeros_(getattr(pipeline.unet.conv_out, name))
+    torch.nn.init.normal_(pipeline.unet.displacement.conv.weight)
+    arguments = {
+        "image": _image(),
+        "region_mask": MASK,
+        "motion_prompt": "sway",
+        "num_frames": FRAMES,
+        "num_inference_steps": 3,
+        "guidance_scale": guidance_scale,
+        "latents": torch.zeros((1, CHANNELS, FRAMES, LATENT, LATENT)),
+        "output_type": "latent",
+    }
+    stated = pipeline(**arguments, motion_strength=2.0)
+    assert stated.displacement.shape == (1, 2, FRAMES, LATENT, LATENT)
+    assert not stated.displacement[:, :, 0].any()
+    mask = torch.from_numpy(MASK).float()[None, None]
+    expected = carry_first_frame(
+        pipeline.encode_image(_image()),
+        latent_region_mask(mask, (LATENT, LATENT)),
+        stated.displacement,
+    )
+    torch.testing.assert_close(stated.frames, expected)
+    still = pipeline(**arguments, motion_strength=0.0)
+    assert not still.displacement.any()
+
+
+def test_a_network_without_the_head_states_no_displacement(
+    pipeline: RegionalAnimationPipeline,
+) -> None:
+    output = pipeline(_image(), MASK, motion_prompt="sway", num_frames=2, num_inference_steps=1)
+    assert output.displacement is None
+
+
+@pytest.mark.parametrize("head", ["none", "conv"])
 @pytest.mark.parametrize("steps", [1, 2, 8])
 def test_the_true_velocity_leads_to_the_true_clip(
-    reference: str, steps: int, monkeypatch: pytest.MonkeyPatch
+    head: str, steps: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Closed form: from pure noise (zero terminal SNR, trailing), DDIM ends at the clip.
 
     The steps divide 1000: of others, diffusers' DDIM ends at the first timestep, with a little noise left.
     """
-    pipeline = _pipeline(latent_reference=reference)
+    pipeline = _pipeline(_unet(displacement_head=head))
     clip = torch.randn((1, CHANNELS, FRAMES, LATENT, LATENT), generator=_generator(3))
     first = pipeline.encode_image(_image())
-    target = clip - first[:, :, None] if reference == "first_frame" else clip
+    target = clip - first[:, :, None] if head == "conv" else clip
+    still = torch.zeros((1, 2, FRAMES, LATENT, LATENT)) if head == "conv" else None
 
     def true_velocity(sample: Tensor, timestep: Tensor, *_: Any, **__: Any) -> SimpleNamespace:
         kept = pipeline.scheduler.alphas_cumprod[timestep]
         noisy = sample[:, :CHANNELS]
         noise = (noisy - kept.sqrt() * target) / (1 - kept).sqrt()
-        return SimpleNamespace(sample=kept.sqrt() * noise - (1 - kept).sqrt() * target)
+        velocity = kept.sqrt() * noise - (1 - kept).sqrt() * target
+        return SimpleNamespace(sample=velocity, displacement=still)
 
     monkeypatch.setattr(pipeline.unet, "forward", true_velocity)
     found = _run(pipeline, num_inference_steps=steps)

@@ -192,6 +192,56 @@ def test_background_is_uncovered_and_no_old_outline_stays() -> None:
     assert np.abs(frames[-1].astype(float) - truth[-1])[freed].mean() < 0.35 * stale
 
 
+# Rendering a motion that the model states.
+
+
+def _stated(step: tuple[float, float], side: int) -> Float32Array:
+    """The displacement of everything by `step` px per frame in a window of `side` px: (L, 8, 8, 2)."""
+    index = np.arange(FRAMES, dtype=np.float32)[:, None, None, None]
+    field = -index * np.array(step, np.float32) / side
+    return np.asarray(np.broadcast_to(field, (FRAMES, 8, 8, 2)), np.float32)
+
+
+def test_a_stated_motion_is_carried_out_whatever_the_frames_show() -> None:
+    step = (6.0, -2.0)
+    truth, masks = _clip(256, 256, (110, 130), 34, step)
+    plan = CropPlan(x0=0, y0=0, side=256, model_size=MODEL_SIZE)
+    blank = np.full((FRAMES, MODEL_SIZE, MODEL_SIZE, 3), 128, np.uint8)
+    rendered = render(truth[0], masks[0], plan, blank, _stated(step, 256))
+    _check_promises(truth[0], rendered)
+    frames = _whole(truth[0], rendered)
+    for index in range(1, FRAMES):
+        assert _psnr(frames[index], truth[index], masks[index] > 0.99) > 34
+    # Frames that show nothing of the background are not believed: what lies around fills the hole.
+    freed = (masks[0] > 0.5) & (masks[-1] < 0.01)
+    colour = frames[-1][freed].mean(axis=0) - truth[-1][freed].mean(axis=0)
+    assert np.abs(colour).max() < 20
+
+
+def test_frames_that_show_the_background_fill_what_is_uncovered() -> None:
+    step = (11.0, 0.0)
+    truth, masks = _clip(256, 256, (90, 128), 28, step)
+    plan = CropPlan(x0=0, y0=0, side=256, model_size=MODEL_SIZE)
+    freed = (masks[0] > 0.5) & (masks[-1] < 0.01)
+    errors = []
+    for generated in (_as_model(truth, plan), np.full_like(_as_model(truth, plan), 128)):
+        rendered = render(truth[0], masks[0], plan, generated, _stated(step, 256))
+        frames = _whole(truth[0], rendered)
+        errors.append(np.abs(frames[-1].astype(float) - truth[-1])[freed].mean())
+    assert errors[0] < 0.8 * errors[1]
+
+
+def test_a_stated_motion_of_nothing_is_the_photo() -> None:
+    truth, masks = _clip(160, 160, (80, 80), 30, (0.0, 0.0))
+    plan = CropPlan(x0=0, y0=0, side=160, model_size=MODEL_SIZE)
+    moving = _as_model(_clip(160, 160, (80, 80), 30, (5.0, 0.0))[0], plan)
+    rendered = render(truth[0], masks[0], plan, moving, _stated((0.0, 0.0), 160))
+    assert not rendered.changed.any()
+
+
+# Rendering a motion that is measured in the frames.
+
+
 @pytest.mark.parametrize("noise", [0.0, 2.0])
 def test_still_frames_give_a_still_patch(noise: float) -> None:
     truth, masks = _clip(160, 160, (80, 80), 30, (0.0, 0.0))
@@ -274,3 +324,7 @@ def test_what_does_not_fit_is_refused() -> None:
         render(photo, mask[:-1], plan, frames)
     with pytest.raises(ImageError, match="generated"):
         render(photo, mask, plan, frames[:, :-1])
+    with pytest.raises(
+        ImageError, match=r"displacements of \(3, 4, 4, 2\), expected \(2, h, w, 2\)"
+    ):
+        render(photo, mask, plan, frames, np.zeros((3, 4, 4, 2), np.float32))

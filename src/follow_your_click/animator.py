@@ -23,6 +23,7 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 import torch
+from einops import rearrange
 from PIL import Image
 
 from follow_your_click.clip import Clip, Patch
@@ -88,6 +89,14 @@ class RunSettings:
         _check_range("num_inference_steps", self.num_inference_steps, 1, 1000)
         _check_range("guidance_scale", self.guidance_scale, 1, 50)
         _check_range("seed", self.seed, 0, 2**63 - 1)
+
+
+@dataclass(frozen=True)
+class _Generated:
+    """frames: uint8 (L, m, m, 3). displacement: float32 (L, h, w, 2) in shares of the window, if the model states it."""
+
+    frames: npt.NDArray[np.uint8]
+    displacement: npt.NDArray[np.float32] | None
 
 
 @dataclass
@@ -210,7 +219,9 @@ class Animator:
         for index, plan in enumerate(plans):
             generated = self._generate(photo, plan, settings, settings.seed + index, run)
             with run.stage("render"):
-                rendered = render(photo, plan.mask, plan.window, generated)
+                rendered = render(
+                    photo, plan.mask, plan.window, generated.frames, generated.displacement
+                )
                 patches.append(_laid_over(rendered, patches))
         return Clip(
             background=photo,
@@ -229,8 +240,8 @@ class Animator:
         settings: RunSettings,
         seed: int,
         run: _Run,
-    ) -> npt.NDArray[np.uint8]:
-        """The model's frames of one window, uint8 (L, m, m, 3)."""
+    ) -> _Generated:
+        """What the model makes of one window."""
         window = plan.window.extract(photo)
         covered = plan.window.extract_mask(plan.mask)
         # A thread of an object covers no model pixel by half; the model must be shown something that moves.
@@ -258,11 +269,15 @@ class Animator:
                 output_type="latent",
                 callback_on_step_end=on_step,
             )
-        latents = cast(RegionalAnimationOutput, output).frames
+        output = cast(RegionalAnimationOutput, output)
         with run.stage("decode"):
-            frames = self.pipeline.decode_latents(latents)[0]
-        pixels = (frames * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
-        return np.ascontiguousarray(pixels)
+            frames = self.pipeline.decode_latents(output.frames)[0]
+        pixels = rearrange((frames * 255).round().byte(), "f c h w -> f h w c").cpu().numpy()
+        displacement = None
+        if output.displacement is not None:
+            fields = rearrange(output.displacement[0].float(), "c f h w -> f h w c")
+            displacement = np.ascontiguousarray(fields.cpu().numpy())
+        return _Generated(np.ascontiguousarray(pixels), displacement)
 
     def _settings(
         self,

@@ -31,15 +31,14 @@ from follow_your_click.errors import PromptError, SettingsError
 # Imported for its registration alone: diffusers loads a component only from a module that is already imported.
 from follow_your_click.models import autoencoder as autoencoder
 from follow_your_click.models.conditioning import (
-    LatentReference,
     Layout,
+    carry_first_frame,
     denoiser_input,
     latent_region_mask,
     mask_first_frame,
-    reference_latents,
 )
 from follow_your_click.models.text_encoder import encode_text
-from follow_your_click.models.unet import RegionalMotionUNet
+from follow_your_click.models.unet import RegionalMotionOutput, RegionalMotionUNet
 
 OutputType = Literal["pil", "np", "pt", "latent"]
 StepCallback = Callable[["RegionalAnimationPipeline", int, int, dict[str, Any]], dict[str, Any]]
@@ -50,9 +49,14 @@ DECODE_CHUNK = 8  # frames decoded at once; bounds memory, changes nothing else
 
 @dataclass
 class RegionalAnimationOutput(BaseOutput):
-    """frames: a list of B lists of F PIL images, or (B, F, H, W, 3) float 0 ... 1, or (B, F, 3, H, W), or latents."""
+    """frames: a list of B lists of F PIL images, or (B, F, H, W, 3) float 0 ... 1, or (B, F, 3, H, W), or latents.
+
+    displacement: (B, 2, F, h, w), from each latent position to where it came from in frame 0, (x, y) in shares of
+    the image's sides; None if the network has no such head.
+    """
 
     frames: Any
+    displacement: Tensor | None = None
 
 
 class RegionalAnimationPipeline(DiffusionPipeline, StableDiffusionLoraLoaderMixin):
@@ -66,7 +70,6 @@ class RegionalAnimationPipeline(DiffusionPipeline, StableDiffusionLoraLoaderMixi
         scheduler: any of diffusers'.
         mask_layout: see `models.conditioning.denoiser_input`; must be as in training.
         first_frame_layout: likewise.
-        latent_reference: see `models.conditioning.LatentReference`; must be as in training.
     """
 
     model_cpu_offload_seq = "text_encoder->unet->vae"
@@ -85,12 +88,11 @@ class RegionalAnimationPipeline(DiffusionPipeline, StableDiffusionLoraLoaderMixi
         scheduler: SchedulerMixin,
         mask_layout: str = "repeat",
         first_frame_layout: str = "repeat",
-        latent_reference: str = "none",
     ) -> None:
-        # The three settings are typed str because diffusers compares types when it loads a pipeline, and warns of
+        # The two settings are typed str because diffusers compares types when it loads a pipeline, and warns of
         # a Literal, which is no class.
         super().__init__()
-        _check_settings(mask_layout, first_frame_layout, latent_reference)
+        _check_settings(mask_layout, first_frame_layout)
         self.register_modules(
             vae=vae,
             text_encoder=text_encoder,
@@ -101,7 +103,6 @@ class RegionalAnimationPipeline(DiffusionPipeline, StableDiffusionLoraLoaderMixi
         self.register_to_config(
             mask_layout=mask_layout,
             first_frame_layout=first_frame_layout,
-            latent_reference=latent_reference,
         )
         # No resizing: the mask must keep lying on the same pixels.
         self.image_processor = VaeImageProcessor(do_resize=False, do_convert_rgb=True)
@@ -148,10 +149,10 @@ class RegionalAnimationPipeline(DiffusionPipeline, StableDiffusionLoraLoaderMixi
             latents: initial noise (B, C, F, h, w), drawn from `generator` if None.
             callback_on_step_end: called as callback(pipeline, step, timestep, tensors) after each step; may
                 return replaced tensors. Setting `pipeline._interrupt` ends the loop. Its latents are what
-                is denoised: with `latent_reference` "first_frame", the change against the first frame.
+                is denoised: with a displacement head, the change against the first frame carried along.
 
         Returns:
-            An output with `.frames`.
+            An output with `.frames` and, of a network with that head, `.displacement`.
 
         Raises:
             PromptError: neither motion_prompt nor its embeddings, or not one text per image.
@@ -189,16 +190,16 @@ class RegionalAnimationPipeline(DiffusionPipeline, StableDiffusionLoraLoaderMixi
         elif tuple(latents.shape) != shape:
             raise SettingsError(f"got latents of shape {tuple(latents.shape)}; expected {shape}")
         latents = latents.to(device, dtype) * self.scheduler.init_noise_sigma
-        first = first_frame_latents.to(device, dtype)
-        reference = reference_latents(first, self.config.latent_reference)
+        first_frame_latents = first = first_frame_latents.to(device, dtype)
         if first_frame_mask_ratio > 0:
             one = generator[0] if isinstance(generator, list) else generator
             one = one if one is not None else torch.Generator().manual_seed(0)
             hidden = mask_first_frame(first.to(one.device), first_frame_mask_ratio, generator=one)
             first = hidden.to(device, dtype)
-        latents = self._denoise(
+        mask = mask.to(device, dtype)
+        latents, displacement = self._denoise(
             latents,
-            mask.to(device, dtype),
+            mask,
             first,
             texts,
             strength.to(device),
@@ -207,9 +208,13 @@ class RegionalAnimationPipeline(DiffusionPipeline, StableDiffusionLoraLoaderMixi
             callback_on_step_end,
             callback_on_step_end_tensor_inputs,
         )
-        frames = self._to_output(latents + reference, output_type)
+        if displacement is not None:
+            latents = latents + carry_first_frame(first_frame_latents, mask, displacement)
+        frames = self._to_output(latents, output_type)
         self.maybe_free_model_hooks()
-        return RegionalAnimationOutput(frames=frames) if return_dict else (frames,)
+        if not return_dict:
+            return (frames,)
+        return RegionalAnimationOutput(frames=frames, displacement=displacement)
 
     def _denoise(
         self,
@@ -222,7 +227,9 @@ class RegionalAnimationPipeline(DiffusionPipeline, StableDiffusionLoraLoaderMixi
         generator: torch.Generator | list[torch.Generator] | None,
         callback: StepCallback | None,
         callback_tensors: Sequence[str],
-    ) -> Tensor:
+    ) -> tuple[Tensor, Tensor | None]:
+        """The denoised latents, and the displacement that the first step decided on."""
+        displacement = None
         guided = self._guidance_scale != 1.0
         step_arguments = self._step_arguments(generator)
         conditions = _repeat_batch(
@@ -234,7 +241,7 @@ class RegionalAnimationPipeline(DiffusionPipeline, StableDiffusionLoraLoaderMixi
                     break
                 (noisy,) = _repeat_batch((latents,), 2 if guided else 1)
                 noisy = self.scheduler.scale_model_input(noisy, timestep)
-                output = self.unet(
+                predicted: RegionalMotionOutput = self.unet(
                     denoiser_input(
                         noisy,
                         conditions[0],
@@ -247,10 +254,11 @@ class RegionalAnimationPipeline(DiffusionPipeline, StableDiffusionLoraLoaderMixi
                     motion_encoder_hidden_states=texts.stacked(texts.motion_prompt, guided),
                     motion_strength=conditions[2],
                     fps=conditions[3],
-                ).sample
-                if guided:
-                    without, with_text = output.chunk(2)
-                    output = without + self._guidance_scale * (with_text - without)
+                )
+                output = self._guided(predicted.sample) if guided else predicted.sample
+                if index == 0 and predicted.displacement is not None:
+                    ways = predicted.displacement
+                    displacement = self._guided(ways) if guided else ways
                 latents = self.scheduler.step(output, timestep, latents, **step_arguments)[0]
                 if callback is not None:
                     named = {
@@ -263,7 +271,12 @@ class RegionalAnimationPipeline(DiffusionPipeline, StableDiffusionLoraLoaderMixi
                     latents = replaced.get("latents", latents)
                     texts = texts.replaced(replaced)
                 bar.update()
-        return latents
+        return latents, displacement
+
+    def _guided(self, output: Tensor) -> Tensor:
+        """Classifier-free guidance of a stacked (2 B, ...) output: (B, ...)."""
+        without, with_text = output.chunk(2)
+        return without + self._guidance_scale * (with_text - without)
 
     @torch.no_grad()
     def encode_image(self, image: ImageInput) -> Tensor:
@@ -440,11 +453,10 @@ def _load_offloaded(module: Any) -> None:
         hook.pre_forward(module)
 
 
-def _check_settings(mask_layout: str, first_frame_layout: str, latent_reference: str) -> None:
+def _check_settings(mask_layout: str, first_frame_layout: str) -> None:
     for name, got, known in (
         ("mask_layout", mask_layout, get_args(Layout)),
         ("first_frame_layout", first_frame_layout, get_args(Layout)),
-        ("latent_reference", latent_reference, get_args(LatentReference)),
     ):
         if got not in known:
             raise SettingsError(f"got {name} {got!r}; expected one of {known}")

@@ -4,11 +4,11 @@ import pytest
 import torch
 
 from follow_your_click.models.conditioning import (
+    carry_first_frame,
     denoiser_input,
     draw_mask_ratios,
     latent_region_mask,
     mask_first_frame,
-    reference_latents,
 )
 
 
@@ -121,15 +121,53 @@ def test_a_mask_at_latent_size_stays_as_it_is():
     assert torch.equal(latent_region_mask(mask, (8, 8)), mask)
 
 
-def test_the_first_frame_as_reference_leaves_nothing_of_a_still_clip():
-    first = draw(2, 4, 5, 6)
-    still = first.unsqueeze(2).expand(-1, -1, 7, -1, -1)
-    assert not (still - reference_latents(first, "first_frame")).any()
-    assert torch.equal(still - reference_latents(first, "none"), still)
+def box_mask(*, height=8, width=10):
+    mask = torch.zeros(2, 1, height, width)
+    mask[..., 2:5, 3:6] = 1
+    mask[..., 5, 3:6] = 0.4
+    return mask
+
+
+def test_a_first_frame_carried_nowhere_is_the_first_frame_in_every_frame():
+    first = draw(2, 4, 8, 10)
+    clip = carry_first_frame(first, box_mask(), torch.zeros(2, 2, 3, 8, 10))
+    torch.testing.assert_close(clip, first.unsqueeze(2).expand(-1, -1, 3, -1, -1))
+
+
+@pytest.mark.parametrize(("dx", "dy"), [(2, 0), (0, -1), (-3, 2)])
+def test_a_region_carried_by_whole_positions_lies_there_and_nothing_else_changes(dx, dy):
+    first, mask = draw(2, 4, 8, 10), torch.zeros(2, 1, 8, 10)
+    mask[..., 2:5, 3:6] = 1
+    displacement = torch.zeros(2, 2, 2, 8, 10)
+    displacement[:, 0, 1], displacement[:, 1, 1] = -dx / 10, -dy / 8
+    clip = carry_first_frame(first, mask, displacement)
+    torch.testing.assert_close(clip[:, :, 0], first)
+    there = clip[:, :, 1, 2 + dy : 5 + dy, 3 + dx : 6 + dx]
+    torch.testing.assert_close(there, first[:, :, 2:5, 3:6])
+    untouched = torch.ones(8, 10, dtype=torch.bool)
+    untouched[2:5, 3:6] = False
+    untouched[2 + dy : 5 + dy, 3 + dx : 6 + dx] = False
+    torch.testing.assert_close(clip[:, :, 1][..., untouched], first[..., untouched])
+
+
+def test_where_the_region_was_lies_what_is_around_it():
+    first = torch.full((1, 4, 8, 10), -2.0)
+    mask = torch.zeros(1, 1, 8, 10)
+    mask[..., 2:5, 1:4] = 1
+    first[..., 2:5, 1:4] = 5.0
+    displacement = torch.zeros(1, 2, 2, 8, 10)
+    displacement[:, 0, 1] = -0.5
+    clip = carry_first_frame(first, mask, displacement)
+    torch.testing.assert_close(clip[:, :, 1, 2:5, 1:4], torch.full((1, 4, 3, 3), -2.0))
+
+
+def test_a_region_that_fills_the_window_can_be_carried():
+    clip = carry_first_frame(
+        draw(1, 4, 8, 8), torch.ones(1, 1, 8, 8), torch.full((1, 2, 3, 8, 8), 0.2)
+    )
+    assert clip.isfinite().all()
 
 
 def test_unknown_names_are_refused():
     with pytest.raises(ValueError, match="expected 'repeat' or 'first'"):
         denoiser_input(draw(1, 4, 2, 2, 2), draw(1, 1, 2, 2), draw(1, 4, 2, 2), mask_layout="last")
-    with pytest.raises(ValueError, match="expected 'none' or 'first_frame'"):
-        reference_latents(draw(1, 4, 2, 2), "last_frame")

@@ -139,3 +139,14 @@ def test_an_exported_unet_is_a_whole_model_that_animates(recipe):
         output_type="np",
     )
     assert clip.frames.shape == (1, 2, preset.size, preset.size, 3)
+
+
+def test_with_the_decoder_alone_in_training_the_latents_stay(recipe, configure, tmp_path):
+    first = ConvAutoencoder.from_pretrained(train(recipe("autoencoder", steps=2)))
+    settings = {"init": str(tmp_path / "run" / "model"), "trained": "decoder"}
+    file = recipe("autoencoder", objective=settings, steps=2, output=tmp_path / "second")
+    second = ConvAutoencoder.from_pretrained(train(file))
+    photo = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    latents = [vae.eval().encode(photo).latents for vae in (first, second)]
+    assert torch.equal(*latents)
+    assert not torch.equal(*(vae.decode(latents[0]).sample for vae in (first, second)))

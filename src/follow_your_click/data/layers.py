@@ -37,11 +37,15 @@ _EDGE_ROOM = 0.6
 
 @dataclass(frozen=True)
 class Rendered:
-    """frames (B, F, 3, H, W) in [0, 1], coverage (B, F, 1, H, W), flow (B, F - 1, 2, H, W) in px."""
+    """frames (B, F, 3, H, W) in [0, 1], coverage (B, F, 1, H, W), flow (B, F - 1, 2, H, W) in px.
+
+    displacement (B, F, 2, H, W): from each pixel of frame i to where it came from in frame 0, window units.
+    """
 
     frames: Tensor
     coverage: Tensor
     flow: Tensor
+    displacement: Tensor
 
 
 @dataclass(frozen=True)
@@ -80,7 +84,15 @@ def render(
     coverage = layer[:, :, 3:]
     frames = torch.addcmul(layer[:, :, :3], backdrop[:, None], 1.0 - coverage)
     inside = coverage[:, :-1] > 0.5
-    return Rendered(frames=frames, coverage=coverage, flow=moved_by * inside * size)
+    axis = _pixel_centres(size, device)
+    pixels = torch.stack(torch.meshgrid(axis, axis, indexing="xy"), dim=-1)
+    origin = rest + placed.centre.to(device)[:, None, None, None] - pixels
+    return Rendered(
+        frames=frames,
+        coverage=coverage,
+        flow=moved_by * inside * size,
+        displacement=rearrange(origin, "b f h w c -> b f c h w"),
+    )
 
 
 def _with_distractors(

@@ -89,6 +89,8 @@ class ClipBatch:
     moving_mask: (B, F, 1, H, W) in [0, 1], the coverage of the moving object in each frame.
     flow: (B, F - 1, 2, H, W) displacement (x, y) from frame i to i + 1 in pixels of this size, at
         the pixels that the object covers in frame i, zero elsewhere.
+    displacement: (B, F, 2, H, W) from each pixel of frame i to where it came from in frame 0, in shares of the
+        side; the motion's own map, also where the object is not.
     motion_strength: (B,) mean flow magnitude inside the object, pixels per frame at 256.
     """
 
@@ -96,6 +98,7 @@ class ClipBatch:
     region_mask: Tensor
     moving_mask: Tensor
     flow: Tensor
+    displacement: Tensor
     motion_strength: Tensor
     motions: list[str]
     motion_prompts: list[str]
@@ -193,6 +196,7 @@ class ProceduralClips:
         video = torch.empty(len(scenes), frames, 3, size, size, device=device)
         coverage = torch.empty(len(scenes), frames, 1, size, size, device=device)
         flow = torch.empty(len(scenes), frames - 1, 2, size, size, device=device)
+        displacement = torch.empty(len(scenes), frames, 2, size, size, device=device)
         for kind, render in (("layers", layers.render), ("in_place", regions.render)):
             chosen = [index for index, scene in enumerate(scenes) if scene.kind == kind]
             if chosen:
@@ -203,16 +207,14 @@ class ProceduralClips:
                     size=size,
                     num_frames=frames,
                 )
-                video[chosen], coverage[chosen], flow[chosen] = (
-                    part.frames,
-                    part.coverage,
-                    part.flow,
-                )
+                video[chosen], coverage[chosen] = part.frames, part.coverage
+                flow[chosen], displacement[chosen] = part.flow, part.displacement
         return ClipBatch(
             frames=video.mul_(2.0).sub_(1.0),
             region_mask=regions.marked_region(coverage[:, 0], random),
             moving_mask=coverage,
             flow=flow,
+            displacement=displacement,
             motion_strength=measure_strength(flow, coverage),
             motions=[scene.motion for scene in scenes],
             motion_prompts=[self._prompt(scene, random) for scene in scenes],

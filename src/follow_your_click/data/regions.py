@@ -63,13 +63,14 @@ def render(
     frames = background.new_empty(len(scenes), num_frames, 3, size, size)
     coverage = background.new_empty(len(scenes), num_frames, 1, size, size)
     flow = background.new_empty(len(scenes), num_frames - 1, 2, size, size)
+    displacement = background.new_empty(len(scenes), num_frames, 2, size, size)
     for flows, make in ((True, _advected), (False, _deformed)):
         chosen = [index for index, flag in enumerate(flowing) if flag == flows]
         if chosen:
             part = make([found[index] for index in chosen], background[chosen], size=size)
             frames[chosen], coverage[chosen] = part.frames, part.coverage
-            flow[chosen] = part.flow
-    return Rendered(frames=frames, coverage=coverage, flow=flow)
+            flow[chosen], displacement[chosen] = part.flow, part.displacement
+    return Rendered(frames=frames, coverage=coverage, flow=flow, displacement=displacement)
 
 
 def _grid(size: int) -> Tensor:
@@ -192,7 +193,12 @@ def _deformed(found: Sequence[_Region], texture: Tensor, *, size: int) -> Render
     coverage = _sampled(area, rest)
     backdrop = pixels_of(texture)[:, None]
     frames = torch.where(coverage > 0.0, _sampled(texture, rest), backdrop)
-    return Rendered(frames=frames, coverage=coverage, flow=flow * (coverage[:, :-1] > 0.5))
+    return Rendered(
+        frames=frames,
+        coverage=coverage,
+        flow=flow * (coverage[:, :-1] > 0.5),
+        displacement=rearrange(rest - pixels, "b f h w c -> b f c h w"),
+    )
 
 
 def _advected(found: Sequence[_Region], texture: Tensor, *, size: int) -> Rendered:
@@ -206,13 +212,20 @@ def _advected(found: Sequence[_Region], texture: Tensor, *, size: int) -> Render
     half = torch.stack([region.half for region in found]).to(device)[:, None, None, None]
     at = (pixels - shift[:, :, None, None] - centre) / half
     folded = 1.0 - (torch.remainder(at + 1.0, 4.0) - 2.0).abs()
-    moved = _sampled(texture, centre + folded * half)
+    origin = centre + folded * half
+    moved = _sampled(texture, origin)
     area = torch.stack([region.coverage for region in found]).to(device)[:, None, None]
+    origin = torch.where(area[:, :, 0, ..., None] > 0.0, origin, pixels)
     backdrop = pixels_of(texture)[:, None]
     frames = backdrop + (moved - backdrop) * area
     coverage = area.expand(-1, shift.shape[1], -1, -1, -1)
     step = (shift[:, 1:] - shift[:, :-1])[..., None, None] * size
-    return Rendered(frames=frames, coverage=coverage, flow=step * (coverage[:, :-1] > 0.5))
+    return Rendered(
+        frames=frames,
+        coverage=coverage,
+        flow=step * (coverage[:, :-1] > 0.5),
+        displacement=rearrange(origin - pixels, "b f h w c -> b f c h w"),
+    )
 
 
 def marked_region(coverage: Tensor, random: random_module.Random) -> Tensor:

@@ -1,4 +1,4 @@
-"""What the network is told beside the noisy latents: the region mask and the first frame.
+"""What the network is told beside the noisy latents: the region mask and the first frame; and what it denoises.
 
 Axis legend: B batch, C channels, F frames, H W latent rows and columns.
 
@@ -12,15 +12,11 @@ from typing import Literal
 
 import torch
 import torch.nn.functional as F
+from einops import rearrange
 from torch import Tensor
 
 Layout = Literal["repeat", "first"]
-LatentReference = Literal["none", "first_frame"]
-"""What is taken from a clip's latents before they are noised, and added again after denoising.
-
-"none" is the paper's way. With "first_frame" the network denoises the change against the first frame, so what stands
-still is zero: a small network need not first learn to copy, and background and frame 0 are right from the start.
-"""
+FILL_ROUNDS = 4  # each carries colours one latent position further into the region
 
 
 def draw_mask_ratios(
@@ -80,11 +76,60 @@ def denoiser_input(
     return torch.cat([noisy_latents, mask, first], dim=1)
 
 
-def reference_latents(first_frame_latents: Tensor, reference: LatentReference) -> Tensor | float:
-    """What `reference` takes from latents (B, C, F, H, W): (B, C, 1, H, W), or 0."""
-    if reference not in ("none", "first_frame"):
-        raise ValueError(f"got latent reference {reference!r}; expected 'none' or 'first_frame'")
-    return first_frame_latents.unsqueeze(2) if reference == "first_frame" else 0.0
+def carry_first_frame(
+    first_frame_latents: Tensor, region_mask: Tensor, displacement: Tensor
+) -> Tensor:
+    """The clip that the first frame makes when its region is carried along and nothing else changes.
+
+    A network with a displacement head denoises only what differs from it. What stands still is then zero, and a
+    small network need not learn to copy, or to shift latents by parts of a position.
+    Where the region was and is no more, latents from around it stand in. Frame 0 and what is displaced by nothing
+    equal the first frame.
+
+    Args:
+        first_frame_latents: (B, C, H, W).
+        region_mask: (B, 1, H, W), 0 ... 1.
+        displacement: (B, 2, F, H, W), from each position to where it came from in frame 0, (x, y) in shares of
+            the window's sides.
+
+    Returns:
+        (B, C, F, H, W).
+    """
+    batch, _, frames, height, width = displacement.shape
+    first, mask = first_frame_latents, region_mask.to(first_frame_latents)
+    rows = (torch.arange(height, device=first.device, dtype=torch.float32) + 0.5) / height
+    columns = (torch.arange(width, device=first.device, dtype=torch.float32) + 0.5) / width
+    here = torch.stack(torch.meshgrid(columns, rows, indexing="xy"), dim=-1)
+    origin = here + rearrange(displacement.float(), "b c f h w -> b f h w c")
+    grid = rearrange(2 * origin - 1, "b f h w c -> b (f h) w c").to(first.dtype)
+
+    def look_up(image: Tensor, padding_mode: str) -> Tensor:
+        found = F.grid_sample(image, grid, padding_mode=padding_mode, align_corners=False)
+        return rearrange(found, "b c (f h) w -> b c f h w", f=frames)
+
+    carried, cover = look_up(first, "border"), look_up(mask, "zeros")
+    first, mask = first.unsqueeze(2), mask.unsqueeze(2)
+    behind = _filled(first_frame_latents, region_mask.to(first)).unsqueeze(2)
+    ground = first + (mask - cover).clamp(min=0) * (behind - first)
+    clip = ground + cover * (carried - ground)
+    return torch.cat([first, clip[:, :, 1:]], dim=2)
+
+
+def _filled(latents: Tensor, region_mask: Tensor) -> Tensor:
+    """Latents (B, C, H, W) with the region's replaced by what lies around it, spread inwards."""
+    known = (region_mask < 0.05).to(latents)
+    values, weight = latents * known, known
+    for _ in range(FILL_ROUNDS):
+        near = F.avg_pool2d(values, 3, 1, 1), F.avg_pool2d(weight, 3, 1, 1)
+        values = values + (1 - known) * (near[0] - values)
+        weight = weight + (1 - known) * (near[1] - weight)
+    spread = values / weight.clamp(min=1e-4)
+    # Deep inside a large region nothing has arrived yet: the mean of all that is known.
+    mean = (latents * known).sum((2, 3), keepdim=True) / known.sum((2, 3), keepdim=True).clamp(
+        min=1
+    )
+    share = (weight / 0.02).clamp(max=1)
+    return torch.lerp(mean.expand_as(spread), spread, share)
 
 
 def _spread(image: Tensor, frames: int, layout: Layout) -> Tensor:

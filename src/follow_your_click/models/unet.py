@@ -11,7 +11,8 @@ zero, so a fresh network with a base model's weights computes what the base mode
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
+from dataclasses import dataclass
+from typing import Literal, cast
 
 import torch
 from diffusers.configuration_utils import ConfigMixin, register_to_config
@@ -23,6 +24,7 @@ from diffusers.models.unets.unet_motion_model import UNetMotionOutput
 from einops import rearrange
 from torch import Tensor, nn
 
+from follow_your_click.models.displacement import DisplacementHead
 from follow_your_click.models.unet_blocks import (
     BlockSettings,
     Conditions,
@@ -30,6 +32,17 @@ from follow_your_click.models.unet_blocks import (
     MidBlock,
     UpBlock,
 )
+
+
+@dataclass
+class RegionalMotionOutput(UNetMotionOutput):
+    """sample (B, out_channels, F, H, W); displacement (B, 2, F, H, W) if the network has that head.
+
+    The displacement goes from each position of a frame to where it came from in frame 0: (x, y) in shares of the
+    window's sides.
+    """
+
+    displacement: Tensor | None = None
 
 
 class RegionalMotionUNet(
@@ -57,6 +70,10 @@ class RegionalMotionUNet(
         motion_num_attention_heads: temporal heads, likewise.
         motion_max_seq_length: most frames that a clip can have.
         use_motion_mid_block: a motion module in the middle block too (named as in diffusers).
+        pooled_motion_text: "none" as in the paper; with "mean" the motion prompt's mean embedding is also added to
+            the time embedding, as SDXL adds its pooled text (an addition of ours, starts at zero).
+        displacement_head: "none" as in the paper; with "conv" the network also says where each position came from
+            in frame 0 (an addition of ours, starts at zero): see `DisplacementHead`.
         motion_strength_scale: factor before the sinusoidal embedding of the strength, which resolves steps of
             about 1; strengths are small numbers with meaningful fractions.
     """
@@ -94,6 +111,8 @@ class RegionalMotionUNet(
         motion_max_seq_length: int = 32,
         use_motion_mid_block: bool = False,
         motion_strength_scale: float = 1.0,
+        pooled_motion_text: Literal["none", "mean"] = "none",
+        displacement_head: Literal["none", "conv"] = "none",
     ) -> None:
         super().__init__()
         levels = len(block_out_channels)
@@ -124,6 +143,10 @@ class RegionalMotionUNet(
         self.time_embedding = TimestepEmbedding(first, time_dim)
         self.motion_embedding = _zero_last(TimestepEmbedding(first, time_dim))
         self.fps_embedding = _zero_last(TimestepEmbedding(first, time_dim))
+        self.motion_text_embedding: TimestepEmbedding | None = None
+        if pooled_motion_text == "mean":
+            text_dim = motion_cross_attention_dim or cross_attention_dim
+            self.motion_text_embedding = _zero_last(TimestepEmbedding(text_dim, time_dim))
         self.down_blocks, skip_channels = _down_blocks(
             settings, down_block_types, block_out_channels, layers_per_block
         )
@@ -136,6 +159,14 @@ class RegionalMotionUNet(
         self.conv_norm_out = nn.GroupNorm(norm_num_groups, first, eps=norm_eps)
         self.conv_act = nn.SiLU()
         self.conv_out = nn.Conv2d(first, out_channels, 3, padding=1)
+        self.displacement: DisplacementHead | None = None
+        if displacement_head == "conv":
+            if in_channels != 2 * out_channels + 1:
+                raise ValueError(
+                    f"got {in_channels} input channels with a displacement head; expected"
+                    f" {2 * out_channels + 1}: it needs the region mask"
+                )
+            self.displacement = DisplacementHead(block_out_channels[-1], first)
 
     def forward(
         self,
@@ -149,7 +180,7 @@ class RegionalMotionUNet(
         down_block_additional_residuals: Sequence[Tensor] | None = None,
         mid_block_additional_residual: Tensor | None = None,
         return_dict: bool = True,
-    ) -> UNetMotionOutput | tuple[Tensor]:
+    ) -> RegionalMotionOutput | tuple[Tensor]:
         """Denoise one step.
 
         Args:
@@ -157,16 +188,20 @@ class RegionalMotionUNet(
             timestep: a number, or (B,).
             encoder_hidden_states: caption embeddings (B, N, D), one text per clip.
             motion_encoder_hidden_states: motion prompt embeddings (B, N, D); None: the MA layers add nothing.
-            motion_strength: (B,) px per frame at a short side of 256; None: nothing is added.
+            motion_strength: (B,) px per frame at a short side of 256; None: nothing is added, and displacements
+                are those of strength 1.
             fps: (B,) frames per second; None: nothing is added.
             down_block_additional_residuals: ControlNet residuals, one (B F, C, H, W) per skip connection.
             mid_block_additional_residual: ControlNet residual of the middle block.
 
         Returns:
-            An output whose `.sample` is (B, out_channels, F, H, W).
+            An output whose `.sample` is (B, out_channels, F, H, W), and whose `.displacement` is None without that
+            head; a tuple holds the sample alone.
         """
         num_frames = sample.shape[2]
         time = self._embed_time(sample, timestep, motion_strength, fps)
+        if self.motion_text_embedding is not None and motion_encoder_hidden_states is not None:
+            time = time + self.motion_text_embedding(motion_encoder_hidden_states.mean(dim=1))
         conditions = Conditions(
             time=time.repeat_interleave(num_frames, dim=0),
             text=encoder_hidden_states,
@@ -181,7 +216,7 @@ class RegionalMotionUNet(
         if down_block_additional_residuals is not None:
             pairs = zip(skips, down_block_additional_residuals, strict=True)
             skips = [skip + residual for skip, residual in pairs]
-        hidden = self.mid_block(hidden, conditions)
+        hidden = middle = self.mid_block(hidden, conditions)
         if mid_block_additional_residual is not None:
             hidden = hidden + mid_block_additional_residual
         for up_block in self.up_blocks:
@@ -190,9 +225,15 @@ class RegionalMotionUNet(
             # Odd sizes: upsample to the size of the skip connection that comes next, not to twice the size.
             size = (skips[-1].shape[-2], skips[-1].shape[-1]) if skips else None
             hidden = up_block(hidden, conditions, taken, size)
-        hidden = self.conv_out(self.conv_act(self.conv_norm_out(hidden)))
-        output = rearrange(hidden, "(b f) c h w -> b c f h w", f=num_frames)
-        return UNetMotionOutput(sample=output) if return_dict else (output,)
+        hidden = self.conv_act(self.conv_norm_out(hidden))
+        output = rearrange(self.conv_out(hidden), "(b f) c h w -> b c f h w", f=num_frames)
+        if not return_dict:
+            return (output,)
+        displacement = None
+        if self.displacement is not None:
+            mask = sample[:, self.config.out_channels, 0]
+            displacement = self.displacement(middle, hidden, mask, motion_strength)
+        return RegionalMotionOutput(sample=output, displacement=displacement)
 
     def _embed_time(
         self,

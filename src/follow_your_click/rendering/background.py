@@ -34,6 +34,11 @@ RIM_CELLS = 3
 # count where nothing better was ever seen; tuned.
 NEAR_WEIGHT = 0.05
 
+# Generated frames are believed behind the object as far as they show the photo beside it: grey levels of mean
+# difference there up to which they count fully, and from which not at all; tuned. NEARBY cells are looked at.
+BELIEVED = (5.0, 12.0)
+NEARBY = 16
+
 # Width (standard deviation, cells) of the blur that a small decoder leaves; the gain is measured.
 DECODER_BLUR = 2.0
 
@@ -86,12 +91,31 @@ def read_background(
     average = np.asarray(seen / np.maximum(total, 1e-6)[..., None], np.float32)
     average = _sharpen(average, frames, soft_photo, 1 - was_object)
     evidence = np.minimum(2.0 * total, 1.0) * was_object
+    evidence *= _belief(frames, soft_photo, mask, inside, moved)
     truth = (1 - was_object) * inside
     share = (truth + evidence)[..., None]
     values = soft_photo * truth[..., None] + average * evidence[..., None]
     values = np.asarray(values / np.maximum(share, 1e-6), np.float32)
     guess = fill(values, share[..., 0], first_level=0)
     return np.asarray(guess + np.minimum(share, 1) * (values - guess), np.float32)
+
+
+def _belief(
+    frames: list[Float32Array],
+    soft_photo: Float32Array,
+    mask: Float32Array,
+    inside: Float32Array,
+    moved: list[Float32Array],
+) -> float:
+    """How far the generated frames can be believed about the background, 0 ... 1, judged by what is known of it."""
+    reach = np.ones((2 * NEARBY + 1,) * 2, np.uint8)
+    covered = object_zone(np.asarray(np.max([mask, *moved], axis=0), np.float32))
+    around = (cv2.dilate(mask, reach) > 0.5) & (covered < 0.05) & (inside > 0.5)
+    if len(frames) < 2 or not around.any():
+        return 0.0
+    errors = [channel_mean(np.abs(frame - soft_photo))[around].mean() for frame in frames[1:]]
+    wrong = smoothstep(np.array(np.mean(errors), np.float32), *BELIEVED)
+    return 1.0 - float(wrong)
 
 
 def _sharpen(

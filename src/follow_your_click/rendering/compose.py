@@ -29,9 +29,14 @@ from follow_your_click.rendering.grid import (
     ring_taper,
     smoothstep,
 )
-from follow_your_click.rendering.layers import Layers, read_layers
+from follow_your_click.rendering.layers import Layers, carried_layers, read_layers
 from follow_your_click.rendering.matte import Matte, cut_matte
-from follow_your_click.rendering.motion import ObjectMotion, measure_motion
+from follow_your_click.rendering.motion import (
+    ObjectMotion,
+    measure_motion,
+    noise_floor,
+    stated_motion,
+)
 
 BoolArray = npt.NDArray[np.bool_]
 Box = tuple[int, int, int, int]
@@ -79,7 +84,13 @@ class _Source:
     background: UInt8Array
 
 
-def render(photo: UInt8Array, mask: MaskArray, plan: CropPlan, generated: UInt8Array) -> Rendered:
+def render(
+    photo: UInt8Array,
+    mask: MaskArray,
+    plan: CropPlan,
+    generated: UInt8Array,
+    displacement: Float32Array | None = None,
+) -> Rendered:
     """Carry the motion of generated frames over to the photo.
 
     Args:
@@ -87,6 +98,8 @@ def render(photo: UInt8Array, mask: MaskArray, plan: CropPlan, generated: UInt8A
         mask: bool or float 0 ... 1 (H, W), the object in the photo.
         plan: the window that the model was given.
         generated: uint8 (L, m, m, 3), the model's frames of that window; frame 0 shows the photo.
+        displacement: float32 (L, h, w, 2), the motion that the model states: from each place to where it came
+            from in frame 0, (x, y) in shares of the window. None: the motion is measured in the frames.
 
     Returns:
         The changed patch. Pixels outside `changed`, and all of frame 0, equal the photo bit for
@@ -95,22 +108,24 @@ def render(photo: UInt8Array, mask: MaskArray, plan: CropPlan, generated: UInt8A
     Raises:
         ImageError: shapes or types do not fit.
     """
-    _check(photo, mask, plan, generated)
+    _check(photo, mask, plan, generated, displacement)
     shape = (photo.shape[0], photo.shape[1])
     grid = Grid.of(plan)
     frames = grid_frames(generated)
     coarse_mask = grid_mask(mask, plan)
     inside = grid_inside(plan, shape)
-    motion = measure_motion(
-        frames,
-        coarse_mask,
-        inside,
-        ring_taper(plan, shape),
-        model_pixel=WINDOW_CELLS / plan.model_size,
-    )
+    taper = ring_taper(plan, shape)
+    if displacement is not None:
+        motion = stated_motion(displacement, taper)
+        layers = carried_layers(coarse_mask, motion)
+    else:
+        noise = noise_floor(frames, coarse_mask, inside)
+        pixel = WINDOW_CELLS / plan.model_size
+        motion = measure_motion(frames, coarse_mask, inside, taper, noise=noise, model_pixel=pixel)
+        full = grid_photo(photo, plan)
+        layers = read_layers(frames, full, coarse_mask, inside, motion, noise=noise)
     if motion.still:
         return _still(photo, coarse_mask, grid, len(frames))
-    layers = read_layers(frames, grid_photo(photo, plan), coarse_mask, inside, motion)
     touched = np.max([coarse_mask, *layers.moved], axis=0) > 0.004
     box = grid.box_of(touched, shape)
     if box is None:
@@ -124,7 +139,13 @@ def render(photo: UInt8Array, mask: MaskArray, plan: CropPlan, generated: UInt8A
     return _compose_all(photo, grid, source, motion, layers)
 
 
-def _check(photo: UInt8Array, mask: MaskArray, plan: CropPlan, generated: UInt8Array) -> None:
+def _check(
+    photo: UInt8Array,
+    mask: MaskArray,
+    plan: CropPlan,
+    generated: UInt8Array,
+    displacement: Float32Array | None,
+) -> None:
     if photo.dtype != np.uint8 or photo.ndim != 3 or photo.shape[2] != 3:
         raise ImageError(
             f"got a photo of {photo.dtype} {photo.shape}, expected uint8 (H, W, 3): convert to RGB"
@@ -138,6 +159,13 @@ def _check(photo: UInt8Array, mask: MaskArray, plan: CropPlan, generated: UInt8A
         raise ImageError(
             f"got generated frames of {generated.dtype} {generated.shape}, expected uint8 "
             f"(L, {size}, {size}, 3): use the plan that they were made with"
+        )
+    if displacement is not None and (
+        displacement.shape[0] != len(generated) or displacement.shape[3:] != (2,)
+    ):
+        raise ImageError(
+            f"got displacements of {displacement.shape}, expected ({len(generated)}, h, w, 2): one "
+            "field for each generated frame"
         )
 
 

@@ -47,12 +47,26 @@ class Layers:
     moved: list[Float32Array]
 
 
+def carried_layers(mask: Float32Array, motion: ObjectMotion) -> Layers:
+    """The layers of an object that only moves, as it does where the model states the motion.
+
+    Args:
+        mask: float32 (g, g).
+    """
+    moved = [warp(mask, flow) for flow in motion.backward]
+    everywhere = np.ones_like(mask)
+    nothing: list[Float32Array | None] = [None] * len(moved)
+    return Layers([everywhere] * len(moved), nothing, nothing, moved)
+
+
 def read_layers(
     frames: list[Float32Array],
     photo: Float32Array,
     mask: Float32Array,
     inside: Float32Array,
     motion: ObjectMotion,
+    *,
+    noise: float,
 ) -> Layers:
     """Compare every generated frame with frame 0, moved and unmoved.
 
@@ -62,6 +76,7 @@ def read_layers(
         mask: float32 (g, g).
         inside: float32 (g, g), 1 where the generated frames show the photo.
         motion: the object's motion through these frames.
+        noise: see `motion.noise_floor`.
     """
     moved = [warp(mask, flow) for flow in motion.backward]
     presence: list[Float32Array] = []
@@ -71,8 +86,8 @@ def read_layers(
         carried = warp(frames[0], flow)
         as_object = difference(frame, carried, 2.0)
         as_background = difference(frame, frames[0], 2.0)
-        presence.append(_presence(as_object, as_background, mask, inside, motion.noise))
-        share = _unexplained(frame, carried, cover, inside, motion.noise)
+        presence.append(_presence(as_object, as_background, mask, inside, noise))
+        share = _unexplained(frame, carried, cover, inside, noise)
         unexplained.append(share)
         repaint.append(None if share is None else _repaint(frame, warp(photo, flow), cover))
     return Layers(presence, unexplained, repaint, moved)

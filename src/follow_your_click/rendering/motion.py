@@ -1,4 +1,4 @@
-"""The object's motion in the generated frames: tracked, made smooth and inverted.
+"""The object's motion: as the model states it, or tracked in the generated frames, made smooth and inverted.
 
 Axes: L frames, g rows and columns of grid cells, 2 = (x, y). All motion is in cells of the working
 grid. A forward field F_t moves the object's points of frame 0: x -> x + F_t(x). A backward field
@@ -24,6 +24,7 @@ from follow_your_click.rendering.grid import (
     INNER,
     RING_CELLS,
     ROWS,
+    WINDOW_CELLS,
     Float32Array,
     blur,
     channel_mean,
@@ -58,16 +59,30 @@ class ObjectMotion:
     Attributes:
         backward: L fields float32 (g, g, 2), in cells; exactly zero in frame 0 and where nothing
             moves.
-        noise: grey levels by which a still area differs between generated frames.
     """
 
     backward: list[Float32Array]
-    noise: float
 
     @property
     def still(self) -> bool:
         """Whether nothing moves in any frame."""
         return not any(bool(field.any()) for field in self.backward)
+
+
+def stated_motion(displacement: Float32Array, taper: Float32Array) -> ObjectMotion:
+    """The motion that the model states.
+
+    Args:
+        displacement: float32 (L, h, w, 2), from each place to where it came from in frame 0, in shares of the window.
+        taper: float32 (g, g), factor on the motion (0 at the outer end of the ring).
+    """
+    ring = ((RING_CELLS,) * 2, (RING_CELLS,) * 2, (0, 0))
+    fields = []
+    for field in displacement * np.float32(WINDOW_CELLS):
+        fine = cv2.resize(field, (WINDOW_CELLS, WINDOW_CELLS), interpolation=cv2.INTER_CUBIC)
+        fields.append(np.asarray(np.pad(fine, ring, mode="edge") * taper[..., None], np.float32))
+    fields[0] = np.zeros_like(fields[0])
+    return ObjectMotion(fields)
 
 
 def measure_motion(
@@ -76,6 +91,7 @@ def measure_motion(
     inside: Float32Array,
     taper: Float32Array,
     *,
+    noise: float,
     model_pixel: float,
 ) -> ObjectMotion:
     """The object's motion through the generated frames.
@@ -85,18 +101,18 @@ def measure_motion(
         mask: float32 (g, g), the object in frame 0.
         inside: float32 (g, g), 1 where the generated frames show the photo.
         taper: float32 (g, g), factor on the motion (0 at the outer end of the ring).
+        noise: grey levels by which a still area differs between generated frames, see `noise_floor`.
         model_pixel: size of a pixel of the model's frames, in cells.
     """
-    noise = noise_floor(frames, mask, inside)
     unit = max(model_pixel, MIN_MODEL_PIXEL)
     forward = _track(frames, mask * mask * inside, noise, AFFINE_NOISE * unit)
     largest = np.max([flow_magnitude(flow) for flow in forward], axis=0)
     on_mask = np.where(mask > 0.05, largest, 0)
     if not on_mask.size or float(on_mask.max()) < DEAD_ZONE[0] * unit:
-        return ObjectMotion([np.zeros_like(flow) for flow in forward], noise)
+        return ObjectMotion([np.zeros_like(flow) for flow in forward])
     alive = smoothstep(blur(largest, 2.0), DEAD_ZONE[0] * unit, DEAD_ZONE[1] * unit)
     gain = (alive * taper)[..., None]
-    return ObjectMotion(_invert([flow * gain for flow in forward]), noise)
+    return ObjectMotion(_invert([flow * gain for flow in forward]))
 
 
 def noise_floor(frames: list[Float32Array], mask: Float32Array, inside: Float32Array) -> float:

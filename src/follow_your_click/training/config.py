@@ -42,13 +42,19 @@ class OptimizerSettings(Strict):
 
 
 class AutoencoderSettings(Strict):
-    """Training of `ConvAutoencoder` on crops of photos."""
+    """Training of `ConvAutoencoder` on crops of photos.
+
+    With `trained` "decoder" the latents stay what they are, so that a U-Net made for them goes on fitting.
+    """
 
     kind: Literal["autoencoder"]
     model: dict[str, Any] = {}
     crop_size: int = Field(default=64, ge=8, multiple_of=8)
     short_sides: tuple[PositiveInt, PositiveInt] = (96, 288)
     latent_noise: float = Field(default=0.05, ge=0)
+    moved_share: Share = 0.0
+    init: str | None = None
+    trained: Literal["all", "decoder"] = "all"
     l1_weight: float = Field(default=0.1, ge=0)
 
     @field_validator("short_sides")
@@ -83,10 +89,10 @@ class MotionUNetSettings(Strict):
     first_frame_mask_ratios: tuple[Share, ...] = Field(default=(0.0, 0.3, 0.5, 0.7), min_length=1)
     first_frame_layout: Literal["repeat", "first"] = "repeat"
     mask_layout: Literal["repeat", "first"] = "repeat"
-    latent_reference: Literal["none", "first_frame"] = "none"
     caption_dropout: Share = 0.1
     motion_prompt_dropout: Share = 0.1
     region_loss_weight: float = Field(default=4.0, ge=0)
+    displacement_loss_weight: float = Field(default=1.0, ge=0)
     clip_uses: int = Field(default=2, ge=1)
     noise_emphasis: Share = 0.3
     init: str | None = None

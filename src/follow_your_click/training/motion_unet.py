@@ -20,11 +20,11 @@ from transformers import PreTrainedTokenizerFast
 from follow_your_click.data.procedural import ClipBatch, ClipRequest, ProceduralClips
 from follow_your_click.errors import SettingsError
 from follow_your_click.models.conditioning import (
+    carry_first_frame,
     denoiser_input,
     draw_mask_ratios,
     latent_region_mask,
     mask_first_frame,
-    reference_latents,
 )
 from follow_your_click.models.text_encoder import encode_text
 from follow_your_click.models.unet import RegionalMotionUNet
@@ -39,18 +39,27 @@ VALIDATION_MOTIONS = (
 )
 VALIDATION_STRENGTH = 3.0
 
+# Weights of a displacement's error against those on the object itself, which count 1 (tuned).
+PASSED_WEIGHT = 0.2
+ELSEWHERE_WEIGHT = 0.002
+VELOCITY_WEIGHT = 0.5
+FAR_OFF = 5.0
+STILL = 1e-4  # share of the window: a smaller displacement counts as none
+
 
 @dataclass(frozen=True)
 class LatentBatch:
     """Clips ready for the network.
 
     latents: (B, C, F, h, w). region_mask, moving: (B, 1, h, w), (B, F, h, w), 0 ... 1.
+    displacement: (B, 2, F, h, w), see `RegionalMotionOutput`.
     caption_embeds, motion_embeds: (B, N, D). motion_strength: (B,).
     """
 
     latents: Tensor
     region_mask: Tensor
     moving: Tensor
+    displacement: Tensor
     caption_embeds: Tensor
     motion_embeds: Tensor
     motion_strength: Tensor
@@ -130,13 +139,14 @@ class MotionUNetObjective:
             latents=latents,
             region_mask=latent_region_mask(clips.region_mask, size),
             moving=moving,
+            displacement=_at_latents(clips.displacement, size),
             caption_embeds=embeds[:batch],
             motion_embeds=embeds[batch:],
             motion_strength=clips.motion_strength,
         )
 
     def loss(self, batch: LatentBatch, *, generator: torch.Generator) -> dict[str, Tensor]:
-        """Weighted mean squared error of v; also its plain mean and its mean where things move."""
+        """Weighted mean squared error of v, plus the displacement's error if the network has that head."""
         return self._loss_of(self.model, batch, generator)
 
     def _loss_of(
@@ -144,7 +154,9 @@ class MotionUNetObjective:
     ) -> dict[str, Tensor]:
         settings = self.settings
         first = batch.latents[:, :, 0]
-        latents = batch.latents - reference_latents(first, settings.latent_reference)
+        latents = batch.latents
+        if self.model.config.displacement_head != "none":
+            latents = latents - carry_first_frame(first, batch.region_mask, batch.displacement)
         device = latents.device
         noise = torch.randn(latents.shape, generator=generator, device=device)
         timesteps = self._draw_timesteps(latents.shape[0], generator)
@@ -160,21 +172,26 @@ class MotionUNetObjective:
             mask_layout=settings.mask_layout,
             first_frame_layout=settings.first_frame_layout,
         )
-        predicted = model(
+        output = model(
             sample,
             timesteps,
             batch.caption_embeds,
             motion_encoder_hidden_states=batch.motion_embeds,
             motion_strength=batch.motion_strength,
             fps=torch.full_like(batch.motion_strength, FPS),
-        ).sample
-        error = (predicted.float() - target).square().mean(dim=1)
+        )
+        error = (output.sample.float() - target).square().mean(dim=1)
         # Where the object is in some frame: its own cells and those that it uncovers.
         area = batch.moving.amax(dim=1, keepdim=True).expand_as(error)
         weight = 1 + settings.region_loss_weight * area
         loss = (error * weight).sum() / weight.sum()
         region = (error * area).sum() / area.sum().clamp(min=1)
-        return {"loss": loss, "v_mse": error.mean().detach(), "v_mse_region": region.detach()}
+        figures = {"v_mse": error.mean().detach(), "v_mse_region": region.detach()}
+        if output.displacement is not None:
+            off = displacement_loss(output.displacement, batch.displacement, batch.moving)
+            loss = loss + settings.displacement_loss_weight * off
+            figures["displacement_error"] = off.detach()
+        return {"loss": loss, **figures}
 
     def _draw_timesteps(self, count: int, generator: torch.Generator) -> Tensor:
         """Uniform timesteps; a share `noise_emphasis` of them from the last tenth, where motion is decided.
@@ -201,7 +218,6 @@ class MotionUNetObjective:
             self.scheduler,
             self.settings.mask_layout,
             self.settings.first_frame_layout,
-            self.settings.latent_reference,
         )
 
     def validate(self, model: nn.Module) -> tuple[dict[str, float], Image.Image | None]:
@@ -231,6 +247,43 @@ class MotionUNetObjective:
         frames = cast(RegionalAnimationOutput, sampled).frames * 2 - 1
         figures = {name: float(value) for name, value in losses.items()}
         return figures, contact_sheet(clips.frames, frames)
+
+
+def displacement_loss(predicted: Tensor, true: Tensor, moving: Tensor) -> Tensor:
+    """Squared error of displacements and of their change from frame to frame, relative to the clip's own: a scalar.
+
+    Squared, because absolute errors pull a motion that few clips show to the nothing that most show of it.
+
+    The object itself counts most, what it passes over less, the rest hardly: there the displacement only must not
+    lead into the object. Clips in which nothing moves say nothing.
+
+    Args:
+        predicted, true: (B, 2, F, h, w).
+        moving: (B, F, h, w), the object's coverage.
+    """
+    passed = torch.nn.functional.max_pool2d(moving.amax(dim=1, keepdim=True), 3, 1, 1)
+    weight = (moving + PASSED_WEIGHT * passed + ELSEWHERE_WEIGHT).unsqueeze(1)
+    total = torch.zeros((), device=predicted.device)
+    for order, share in ((0, 1.0), (1, VELOCITY_WEIGHT)):
+        found, wanted, at = predicted.float(), true, weight[:, :, order:]
+        if order:
+            found, wanted = found.diff(dim=2), wanted.diff(dim=2)
+        covered = moving[:, None, order:]
+        size = (wanted.square() * covered).sum((1, 2, 3, 4))
+        size = size / covered.sum((1, 2, 3, 4)).clamp(min=1)
+        error = ((found - wanted).square() * at).sum((1, 2, 3, 4)) / at.sum((1, 2, 3, 4))
+        relative = error / size.clamp(min=STILL**2) * (size > STILL**2)
+        # A clip that is wrong by far more than its own motion must not outweigh all others.
+        total = total + share * (relative / (1 + relative / FAR_OFF)).mean()
+    return total
+
+
+def _at_latents(displacement: Tensor, size: tuple[int, int]) -> Tensor:
+    """(B, F, 2, H, W) at pixels -> (B, 2, F, h, w) at latent positions."""
+    frames = displacement.shape[1]
+    flat = rearrange(displacement, "b f c h w -> (b f) c h w")
+    small = torch.nn.functional.interpolate(flat, size=size, mode="area")
+    return rearrange(small, "(b f) c h w -> b c f h w", f=frames)
 
 
 def contact_sheet(truth: Tensor, sampled: Tensor, *, every: int = 3) -> Image.Image:

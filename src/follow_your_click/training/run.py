@@ -68,8 +68,16 @@ def build_objective(config: TrainingConfig) -> Objective:
     """The model, data and loss that a config names, on its device."""
     settings = config.objective
     if isinstance(settings, AutoencoderSettings):
+        vae = (
+            _new_model(ConvAutoencoder, settings.model)
+            if settings.init is None
+            else load_component(ConvAutoencoder, settings.init)
+        )
+        if settings.trained == "decoder":
+            vae.encoder.requires_grad_(False)
+            vae.latent_norm.momentum = 0.0
         return AutoencoderObjective(
-            _new_model(ConvAutoencoder, settings.model),
+            vae,
             [photo.pixels for photo in load_library(config.data, split="train").photos],
             [photo.pixels for photo in load_library(config.data, split="held_out").photos],
             settings,
