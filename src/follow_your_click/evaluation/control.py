@@ -1,179 +1,324 @@
-"""Control metrics: does the generated motion go where, and as far as, it was asked to?
+"""Control metrics, clip by clip: does the generated motion go where, and as far as, it was asked to?
 
-Axis legend: B clips, F frames, H W rows and columns; flow (x, y) in px per frame at 256 px.
+Axis legend: B clips, F frames, H W rows and columns of the model's window.
 
-They need no pretrained network: clips are procedural, so mask, direction and strength are known, and the generated
-frames' optical flow (OpenCV DIS) is compared with them. Photos, objects and wordings are held out from training.
+They need no pretrained network: clips are procedural, so mask, motion and strength are known, and the optical flow of
+the generated frames is compared with them. The same is read off the true frames, which says what the measurement
+itself can see. Photos, objects and (unless asked otherwise) wordings are held out from training.
+
+    directions   eight translations, strengths log-uniform in 1 ... 8   direction, strength, leak, first frame
+    stillness    the same motions, strength 0                           flow that nobody asked for
+    sense        rotate both ways, grow, shrink                         signs of curl and divergence
+    motions      all motion families in turn                            motion recognition, identity
+    prompt changes   one photo, two prompts, two seeds                  prompt sensitivity
+    rendered     whole photos through `Animator`                        frame 0 and background after rendering
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+import random as random_module
+from collections.abc import Callable, Iterator, Sequence
 from typing import cast
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
-from scipy.stats import spearmanr
 from torch import Tensor
 
-from follow_your_click.data.motion_prompts import WordingSplit
+from follow_your_click.animator import Animator
+from follow_your_click.data.motion_prompts import family, sample_prompt
 from follow_your_click.data.motions import DIRECTIONS
 from follow_your_click.data.photos import PictureLibrary
-from follow_your_click.data.procedural import ClipRequest, ProceduralClips
-from follow_your_click.flow import dense_flow
+from follow_your_click.data.procedural import (
+    STRENGTH_LIMITS,
+    ClipBatch,
+    ClipRequest,
+    ProceduralClips,
+)
+from follow_your_click.evaluation.measures import (
+    Float32Array,
+    clip_flows,
+    flow_distance,
+    flow_frames,
+    flow_masks,
+    identity_distance,
+    read_flow,
+    squared_error,
+    to_pixels,
+)
+from follow_your_click.evaluation.recognition import (
+    FAMILIES,
+    MIN_STRENGTH,
+    MotionRecogniser,
+    draw_request,
+    motion_features,
+)
+from follow_your_click.evaluation.records import (
+    ClipSet,
+    ControlMeasurements,
+    ControlSettings,
+    MeasuredClip,
+    PromptChange,
+    Readings,
+    RenderedClip,
+    Sample,
+)
 from follow_your_click.pipeline import RegionalAnimationOutput, RegionalAnimationPipeline
+from follow_your_click.region import Region
 
-FLOW_SIDE = 256  # px: the size at which flow is measured (evaluation)
-LEAK_MARGIN = 8  # px at 256: the mask is grown by this before flow outside it counts as leak
+CLIP_SETS: tuple[ClipSet, ...] = ("directions", "stillness", "sense", "motions")
+SENSES = ("rotate_clockwise", "rotate_counterclockwise", "grow", "shrink")
+STRENGTHS = (1.0, 8.0)  # px per frame at 256: the range of the strength test
 FPS = 8.0
 BATCH = 8
+RENDERED_CLIPS = 8  # each takes seconds, and the figures are largest differences that must be 0
+RENDERED_SIDE = 256  # px: side of the photos that go through `Animator`
+SAMPLES: dict[ClipSet, int] = {"directions": 8, "stillness": 1, "sense": 4, "motions": 11}
 
-Float32Array = npt.NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class MeasuredClip:
-    """One generated clip against what was asked.
-
-    Args:
-        direction_error: degrees between mean flow and the asked direction; NaN if it has none.
-        strength: asked, px per frame at 256 px.
-        flow_magnitude: measured inside the object's true area, same unit.
-        leak: mean flow outside the grown area of the object / mean flow inside it.
-    """
-
-    motion: str
-    prompt: str
-    direction_error: float
-    strength: float
-    flow_magnitude: float
-    leak: float
-
-
-@dataclass(frozen=True)
-class ControlReport:
-    """Means over clips; each is None where no clip could show it."""
-
-    clips: int
-    direction_accuracy: float | None
-    strength_spearman: float | None
-    strength_median_relative_error: float | None
-    stillness: float | None
-    leak: float | None
+Progress = Callable[[str, int, int], None]
+"""Called as progress(stage, clips done, clips in all)."""
 
 
 def measure_control(
-    pipeline: RegionalAnimationPipeline,
+    animator: Animator,
     images: PictureLibrary,
-    requests: Sequence[ClipRequest],
+    recogniser: MotionRecogniser,
+    settings: ControlSettings,
     *,
-    size: int,
-    seed: int = 0,
-    wordings: WordingSplit = "held_out",
-    num_inference_steps: int = 10,
-    guidance_scale: float = 1.0,
-) -> list[MeasuredClip]:
-    """Generate a clip for each request and measure its flow.
+    progress: Progress | None = None,
+) -> ControlMeasurements:
+    """Generate every set of clips and measure it.
 
     Args:
-        pipeline: the model.
+        animator: the model.
         images: held-out photos and cut-outs.
-        size: the model's side in pixels.
+        recogniser: trained on clips of the settings' size and number of frames.
     """
-    source = ProceduralClips(images, size=size, wordings=wordings)
-    generator = torch.Generator().manual_seed(seed)
-    measured: list[MeasuredClip] = []
+    report = progress or (lambda stage, done, total: None)
+    pipeline = animator.pipeline
+    clips: list[MeasuredClip] = []
+    samples: list[Sample] = []
+    for name in CLIP_SETS:
+        for done, (clip, sample) in enumerate(
+            _measured_set(name, pipeline, images, recogniser, settings)
+        ):
+            clips.append(clip)
+            samples += [sample] if done < SAMPLES[name] else []
+            report(name, done + 1, settings.clips)
+    changes = []
+    for change in _prompt_changes(pipeline, images, settings):
+        changes.append(change)
+        report("prompts", len(changes), settings.clips)
+    rendered = []
+    for finished in _rendered_clips(animator, images, settings):
+        rendered.append(finished)
+        report("rendered", len(rendered), min(settings.clips, RENDERED_CLIPS))
+    return ControlMeasurements(tuple(clips), tuple(changes), tuple(rendered), tuple(samples))
+
+
+def clip_requests(name: ClipSet, settings: ControlSettings) -> list[ClipRequest]:
+    """The clips of one set: its motions in turn, so that each is shown equally often."""
+    random = random_module.Random(f"{name} {settings.seed}")
+    return [_request(name, index, random) for index in range(settings.clips)]
+
+
+def _request(name: ClipSet, index: int, random: random_module.Random) -> ClipRequest:
+    if name == "motions":
+        return draw_request(FAMILIES[index % len(FAMILIES)], random)
+    if name == "sense":
+        motion = SENSES[index % len(SENSES)]
+        strength = _log_uniform((MIN_STRENGTH, STRENGTH_LIMITS[family(motion)][1]), random)
+        return ClipRequest(motion=motion, kind="layers", motion_strength=strength)
+    motion = f"translate_{tuple(DIRECTIONS)[index % len(DIRECTIONS)]}"
+    strength = 0.0 if name == "stillness" else _log_uniform(STRENGTHS, random)
+    return ClipRequest(motion=motion, kind="layers", motion_strength=strength)
+
+
+def _log_uniform(limits: tuple[float, float], random: random_module.Random) -> float:
+    return math.exp(random.uniform(math.log(limits[0]), math.log(limits[1])))
+
+
+def _batches(
+    requests: Sequence[ClipRequest], label: str, images: PictureLibrary, settings: ControlSettings
+) -> Iterator[tuple[range, ClipBatch]]:
+    """Rendered requests, with their numbers."""
+    source = ProceduralClips(
+        images, size=settings.size, num_frames=settings.num_frames, wordings=settings.wordings
+    )
+    random = random_module.Random(f"{label} pictures {settings.seed}")
+    generator = torch.Generator().manual_seed(random.getrandbits(62))
     for start in range(0, len(requests), BATCH):
-        clips = source.sample_requests(requests[start : start + BATCH], generator)
-        first = clips.frames[:, 0] / 2 + 0.5
-        output = pipeline(
-            first,
-            clips.region_mask,
-            motion_prompt=clips.motion_prompts,
-            motion_strength=clips.motion_strength,
-            fps=FPS,
-            num_frames=source.num_frames,
-            num_inference_steps=num_inference_steps,
-            guidance_scale=guidance_scale,
-            generator=generator,
-            output_type="pt",
+        numbers = range(start, min(start + BATCH, len(requests)))
+        yield numbers, source.sample_requests(requests[start : numbers.stop], generator)
+
+
+def generate(
+    pipeline: RegionalAnimationPipeline,
+    clips: ClipBatch,
+    *,
+    prompts: Sequence[str],
+    seeds: Sequence[int],
+    settings: ControlSettings,
+) -> Tensor:
+    """Raw model output for the first frames, regions and strengths of `clips`: (B, F, 3, H, W) in [0, 1], CPU.
+
+    Every clip has a noise of its own, so that it does not depend on its neighbours in the batch.
+    """
+    output = pipeline(
+        (clips.frames[:, 0] / 2 + 0.5).clamp(0, 1),
+        clips.region_mask,
+        motion_prompt=list(prompts),
+        motion_strength=clips.motion_strength,
+        fps=FPS,
+        num_frames=settings.num_frames,
+        num_inference_steps=settings.num_inference_steps,
+        guidance_scale=settings.guidance_scale,
+        generator=[torch.Generator().manual_seed(seed) for seed in seeds],
+        output_type="pt",
+    )
+    frames: Tensor = cast(RegionalAnimationOutput, output).frames.float().cpu()
+    return frames
+
+
+def _measured_set(
+    name: ClipSet,
+    pipeline: RegionalAnimationPipeline,
+    images: PictureLibrary,
+    recogniser: MotionRecogniser,
+    settings: ControlSettings,
+) -> Iterator[tuple[MeasuredClip, Sample]]:
+    for numbers, clips in _batches(clip_requests(name, settings), name, images, settings):
+        seeds = [settings.seed + number for number in numbers]
+        generated = generate(
+            pipeline, clips, prompts=clips.motion_prompts, seeds=seeds, settings=settings
         )
-        frames = cast(RegionalAnimationOutput, output).frames
-        measured += [
-            _measure(
-                clips.motions[i],
-                clips.motion_prompts[i],
-                float(clips.motion_strength[i]),
-                frames[i],
-                clips.moving_mask[i, :, 0],
+        for index, seed in enumerate(seeds):
+            true = clips.frames[index] / 2 + 0.5
+            moving, region = clips.moving_mask[index, :, 0], clips.region_mask[index]
+            by = recogniser if name == "motions" else None
+            truth = measure_frames(true, moving=moving, region=region, recogniser=by)
+            found = measure_frames(generated[index], moving=moving, region=region, recogniser=by)
+            clip = MeasuredClip(
+                clip_set=name,
+                motion=clips.motions[index],
+                prompt=clips.motion_prompts[index],
+                seed=seed,
+                strength=float(clips.motion_strength[index]),
+                first_frame_error=squared_error(generated[index, 0], true[0]),
+                generated=found,
+                truth=truth,
             )
-            for i in range(len(clips.motions))
-        ]
-    return measured
+            yield clip, _sample(clip, true, generated[index])
 
 
-def _measure(
-    motion: str, prompt: str, strength: float, frames: Tensor, moving: Tensor
-) -> MeasuredClip:
-    flows = clip_flows(frames)
-    masks = [
-        cv2.resize(mask, (FLOW_SIDE, FLOW_SIDE), interpolation=cv2.INTER_LINEAR) > 0.5
-        for mask in moving.numpy()
-    ]
-    kernel = np.ones((2 * LEAK_MARGIN + 1,) * 2, np.uint8)
-    inside, outside, total = [], [], np.zeros(2)
-    for flow, before, after in zip(flows, masks[:-1], masks[1:], strict=True):
-        magnitude = np.linalg.norm(flow, axis=-1)
-        near = cv2.dilate((before | after).astype(np.uint8), kernel) > 0
-        if before.any():
-            inside.append(float(magnitude[before].mean()))
-        if (~near).any():
-            outside.append(float(magnitude[~near].mean()))
-        total += flow[near].sum(axis=0)
-    within = float(np.mean(inside)) if inside else 0.0
-    leak = float(np.mean(outside)) / within if outside and within > 0 else math.nan
-    return MeasuredClip(motion, prompt, _direction_error(motion, total), strength, within, leak)
+def measure_frames(
+    frames: Tensor, *, moving: Tensor, region: Tensor, recogniser: MotionRecogniser | None
+) -> Readings:
+    """What flow says about one clip.
+
+    Args:
+        frames: (F, 3, H, W) in [0, 1].
+        moving: (F, H, W) coverage of the object, as the asked motion moves it.
+        region: (1, H, W) the region that the model was given.
+        recogniser: names the motion; None leaves that and the identity out, which takes longest.
+    """
+    large, areas = flow_frames(frames), flow_masks(moving)
+    flows = clip_flows(large)
+    readings = read_flow(flows, areas)
+    if recogniser is None:
+        return Readings(readings, None, None)
+    named = recogniser.name(motion_features(flows, flow_masks(region)[0]))
+    return Readings(readings, named, identity_distance(large, flows, areas[0]))
 
 
-def clip_flows(frames: Tensor) -> list[Float32Array]:
-    """DIS flow (256, 256, 2) from each frame to the next; frames (F, 3, H, W) in [0, 1]."""
-    pixels = (frames * 255).round().byte().permute(0, 2, 3, 1).numpy()
-    large = [
-        cv2.resize(frame, (FLOW_SIDE, FLOW_SIDE), interpolation=cv2.INTER_CUBIC) for frame in pixels
-    ]
-    return [dense_flow(a, b) for a, b in zip(large[:-1], large[1:], strict=True)]
+def _sample(clip: MeasuredClip, true: Tensor, generated: Tensor) -> Sample:
+    measured = clip.generated.flow.flow_magnitude
+    caption = f"{clip.prompt}  asked {clip.strength:.1f}, measured {measured:.1f} px per frame"
+    named = clip.generated.recognised
+    return Sample(
+        caption if named is None else f"{caption}, taken for {named}",
+        to_pixels(true),
+        to_pixels(generated),
+    )
 
 
-def _direction_error(motion: str, flow: npt.NDArray[np.float64]) -> float:
-    side = motion.removeprefix("translate_")
-    if side == motion or side not in DIRECTIONS:
-        return math.nan
-    asked = np.array(DIRECTIONS[side])
-    cosine = float(flow @ asked / max(np.linalg.norm(flow) * np.linalg.norm(asked), 1e-9))
-    return math.degrees(math.acos(max(-1.0, min(1.0, cosine))))
+def _prompt_changes(
+    pipeline: RegionalAnimationPipeline, images: PictureLibrary, settings: ControlSettings
+) -> Iterator[PromptChange]:
+    """Two directions asked of the same photo, region and strength; no noun, so that only the motion differs."""
+    random = random_module.Random(f"prompts {settings.seed}")
+    motions = [f"translate_{side}" for side in DIRECTIONS]
+    requests = [_request("directions", index, random) for index in range(settings.clips)]
+    for numbers, clips in _batches(requests, "prompts", images, settings):
+        first: list[str] = []
+        other: list[str] = []
+        for motion in clips.motions:
+            changed = random.choice([name for name in motions if name != motion])
+            for name, prompts in ((motion, first), (changed, other)):
+                prompts.append(
+                    sample_prompt(name, noun=None, random=random, split=settings.wordings)
+                )
+        seeds = [settings.seed + number for number in numbers]
+        reseeded = [seed + settings.clips for seed in seeds]
+        base, by_prompt, by_seed = (
+            _flows(generate(pipeline, clips, prompts=prompts, seeds=noises, settings=settings))
+            for prompts, noises in ((first, seeds), (other, seeds), (first, reseeded))
+        )
+        for index in range(len(numbers)):
+            yield PromptChange(
+                prompts=(first[index], other[index]),
+                seeds=(seeds[index], reseeded[index]),
+                strength=float(clips.motion_strength[index]),
+                by_prompt=flow_distance(base[index], by_prompt[index]),
+                by_seed=flow_distance(base[index], by_seed[index]),
+            )
 
 
-def summarise(measured: Sequence[MeasuredClip]) -> ControlReport:
-    """The table's figures: direction within 45 degrees, strength, stillness at strength 0, leak."""
-    moving = [clip for clip in measured if clip.strength > 0]
-    still = [clip for clip in measured if clip.strength == 0]
-    directed = [clip for clip in moving if not math.isnan(clip.direction_error)]
-    leaks = [clip.leak for clip in moving if not math.isnan(clip.leak)]
-    asked = [clip.strength for clip in moving]
-    found = [clip.flow_magnitude for clip in moving]
-    enough = len(set(asked)) > 2
-    errors = [abs(a - f) / a for a, f in zip(asked, found, strict=True)]
-    return ControlReport(
-        clips=len(measured),
-        direction_accuracy=(
-            float(np.mean([clip.direction_error < 45 for clip in directed])) if directed else None
-        ),
-        strength_spearman=float(spearmanr(asked, found).statistic) if enough else None,
-        strength_median_relative_error=float(np.median(errors)) if errors else None,
-        stillness=float(np.mean([clip.flow_magnitude for clip in still])) if still else None,
-        leak=float(np.mean(leaks)) if leaks else None,
+def _flows(frames: Tensor) -> list[Float32Array]:
+    return [clip_flows(flow_frames(clip)) for clip in frames]
+
+
+def _rendered_clips(
+    animator: Animator, images: PictureLibrary, settings: ControlSettings
+) -> Iterator[RenderedClip]:
+    """Composed photos through the whole way, at the model's own strength."""
+    source = ProceduralClips(images, size=RENDERED_SIDE, num_frames=2, wordings=settings.wordings)
+    generator = torch.Generator().manual_seed(settings.seed)
+    for number in range(min(settings.clips, RENDERED_CLIPS)):
+        request = _request("directions", number, random_module.Random(number))
+        clips = source.sample_requests([request], generator)
+        photo = to_pixels(clips.frames[0, :1] / 2 + 0.5)[0]
+        prompt, seed = clips.motion_prompts[0], settings.seed + number
+        mask = clips.region_mask[0, 0].numpy() > 0.5
+        yield _rendered(animator, photo, Region(mask, prompt=prompt), settings, seed)
+
+
+def _rendered(
+    animator: Animator,
+    photo: npt.NDArray[np.uint8],
+    region: Region,
+    settings: ControlSettings,
+    seed: int,
+) -> RenderedClip:
+    clip = animator.animate(
+        photo,
+        [region],
+        num_frames=settings.num_frames,
+        fps=FPS,
+        num_inference_steps=settings.num_inference_steps,
+        guidance_scale=settings.guidance_scale,
+        seed=seed,
+    )
+    outside = np.ones(photo.shape[:2], np.bool_)
+    for patch in clip.patches:
+        height, width = patch.frames.shape[1:3]
+        outside[patch.y : patch.y + height, patch.x : patch.x + width] = False
+    difference = np.abs(clip.frames.astype(np.float64) - photo)
+    beyond = difference[:, outside]
+    return RenderedClip(
+        prompt=region.prompt,
+        seed=seed,
+        first_frame_error=float(np.square(difference[0]).mean()),
+        background_difference=float(beyond.max()) if beyond.size else 0.0,
     )

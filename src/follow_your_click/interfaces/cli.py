@@ -1,4 +1,4 @@
-"""The command line, `fyc`: animate, segment, train.
+"""The command line, `fyc`: animate, segment, train, evaluate.
 
 Axis legend: H W rows and columns of the photo. Coordinates are the photo's own pixels, origin top left, x to the right.
 
@@ -35,7 +35,14 @@ from follow_your_click.interfaces.console import (
     show_progress,
     show_warning,
 )
+from follow_your_click.interfaces.evaluate_cli import evaluate_app
 from follow_your_click.interfaces.files import check_files, write_mask, write_picture
+from follow_your_click.interfaces.options import (
+    DeviceOption,
+    JsonOption,
+    ModelOption,
+    OverwriteOption,
+)
 
 if TYPE_CHECKING:
     from follow_your_click.animator import Animator
@@ -64,17 +71,6 @@ BoxOption = Annotated[
 MaskOption = Annotated[
     Path | None, typer.Option("--mask", metavar="PNG", help="The region as a picture: white moves.")
 ]
-ModelOption = Annotated[
-    str,
-    typer.Option(metavar="NAME", help="mini, or a model folder."),
-]
-DeviceOption = Annotated[
-    str | None, typer.Option(metavar="NAME", help="cpu, cuda, mps; the best one if left out.")
-]
-OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")]
-JsonOption = Annotated[
-    bool, typer.Option("--json", help="One line of JSON on stdout, nothing else.")
-]
 
 app = typer.Typer(
     name="fyc",
@@ -82,6 +78,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(evaluate_app, name="evaluate")
 
 
 class RunSettings(TypedDict):

@@ -1,0 +1,19 @@
+"""Options that several verbs of the command line share."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+ModelOption = Annotated[
+    str,
+    typer.Option(metavar="NAME", help="mini, or a model folder."),
+]
+DeviceOption = Annotated[
+    str | None, typer.Option(metavar="NAME", help="cpu, cuda, mps; the best one if left out.")
+]
+OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="One line of JSON on stdout, nothing else.")
+]
