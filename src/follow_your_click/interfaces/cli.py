@@ -27,6 +27,7 @@ from follow_your_click.errors import (
     RegionError,
     SettingsError,
 )
+from follow_your_click.interfaces.app_cli import app_command
 from follow_your_click.interfaces.console import (
     Progress,
     Result,
@@ -79,6 +80,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(evaluate_app, name="evaluate")
+app.command(name="app")(app_command)
 
 
 class RunSettings(TypedDict):
