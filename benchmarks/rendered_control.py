@@ -23,17 +23,18 @@ from follow_your_click import Animator, Region
 from follow_your_click.data.motions import DIRECTIONS
 from follow_your_click.data.photos import load_library
 from follow_your_click.data.procedural import ClipBatch, ClipRequest, ProceduralClips
+from follow_your_click.evaluation.control import SENSES
 from follow_your_click.evaluation.figures import (
-    STILL,
     Floats,
     bootstrap_interval,
     mean,
     median,
     rank_correlation,
+    right_direction,
+    right_sense,
 )
 from follow_your_click.evaluation.measures import (
     FlowReadings,
-    angle_between,
     clip_flows,
     flow_masks,
     read_flow,
@@ -41,7 +42,6 @@ from follow_your_click.evaluation.measures import (
 )
 
 SIDE = 256
-SENSES = {"rotate_clockwise": 1, "rotate_counterclockwise": -1, "grow": 1, "shrink": -1}
 
 
 @dataclass(frozen=True)
@@ -77,11 +77,17 @@ def main() -> None:
     directions = [f"translate_{side}" for side in DIRECTIONS]
     print(f"{arguments.model}, {arguments.clips} clips of each kind, seeds 0 and up")
     directed = measured(directions, (1.0, 8.0))
-    row("direction within 45 degrees", directed, direction, mean)
+    row(
+        "direction within 45 degrees",
+        directed,
+        lambda clip, flow: [right_direction(clip.motion, flow)],
+        mean,
+    )
     row("strength, Spearman", directed, strengths, rank_correlation)
     row("strength, median relative error", directed, relative_error, median)
-    row("leak", directed, lambda _, flow: [flow.leak or 0.0], mean)
-    row("sense", measured(list(SENSES), (0.8, 2.0)), sense, mean)
+    row("leak", directed, leak, mean)
+    turned = measured(SENSES, (0.8, 2.0))
+    row("sense", turned, lambda clip, flow: [right_sense(clip.motion, flow)], mean)
     row("stillness", measured(directions, None), lambda _, flow: [flow.flow_magnitude], mean)
 
 
@@ -97,14 +103,8 @@ def measure(animator: Animator, clips: ClipBatch, *, seed: int) -> Measured:
     return Measured(clips.motions[0], strength, *readings)
 
 
-def direction(clip: Measured, flow: FlowReadings) -> list[float]:
-    asked = DIRECTIONS[clip.motion.removeprefix("translate_")]
-    return [float(flow.flow_magnitude > STILL and angle_between(flow.mean_flow, asked) <= 45)]
-
-
-def sense(clip: Measured, flow: FlowReadings) -> list[float]:
-    found = flow.turning if clip.motion.startswith("rotate") else flow.spreading
-    return [float(flow.flow_magnitude > STILL and found * SENSES[clip.motion] > 0)]
+def leak(_: Measured, flow: FlowReadings) -> list[float]:
+    return [math.nan if flow.leak is None else flow.leak]
 
 
 def strengths(clip: Measured, flow: FlowReadings) -> list[float]:
@@ -121,8 +121,10 @@ def row(
     read: Callable[[Measured, FlowReadings], list[float]],
     statistic: Callable[[Floats], Floats],
 ) -> None:
-    made = np.array([read(clip, clip.made) for clip in clips])
-    true = np.array([read(clip, clip.true) for clip in clips])
+    made, true = (
+        np.array([found for found in flows if not np.isnan(found).any()])
+        for flows in zip(*((read(c, c.made), read(c, c.true)) for c in clips), strict=True)
+    )
     low, high = bootstrap_interval(made, statistic)
     print(
         f"{label}: {float(statistic(made)):.3f} ({low:.3f} to {high:.3f});"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import cv2
@@ -14,13 +15,9 @@ import torch
 from follow_your_click.animator import MAX_WINDOW, Animator
 from follow_your_click.clip import Clip
 from follow_your_click.errors import ImageError, RegionError, SettingsError
-from follow_your_click.models.autoencoder import ConvAutoencoder
-from follow_your_click.models.text_encoder import MotionTextEncoder, load_tokenizer
-from follow_your_click.models.unet import RegionalMotionUNet
 from follow_your_click.pipeline import RegionalAnimationPipeline
 from follow_your_click.presets import Preset
 from follow_your_click.region import Box, Brush, Click, Region
-from follow_your_click.training.run import paper_scheduler
 
 HEIGHT, WIDTH = 120, 200
 PRESET = Preset(
@@ -35,31 +32,8 @@ SHORT: dict[str, Any] = {"num_frames": 3, "seed": 1}
 
 
 @pytest.fixture(scope="module")
-def animator() -> Animator:
-    torch.manual_seed(0)
-    unet = RegionalMotionUNet(
-        sample_size=4,
-        in_channels=9,
-        out_channels=4,
-        down_block_types=("DownBlockMotion", "CrossAttnDownBlockMotion"),
-        up_block_types=("CrossAttnUpBlockMotion", "UpBlockMotion"),
-        block_out_channels=(16, 32),
-        layers_per_block=1,
-        norm_num_groups=4,
-        cross_attention_dim=12,
-        motion_cross_attention_dim=12,
-        num_attention_heads=2,
-        motion_num_attention_heads=2,
-        motion_max_seq_length=16,
-    )
-    vae = ConvAutoencoder(4, (8, 8), (1, 1), (8, 8, 8), (1, 1, 1))
-    pipeline = RegionalAnimationPipeline(
-        vae=vae.eval(),
-        text_encoder=MotionTextEncoder(hidden_size=12, num_attention_heads=2).eval(),
-        tokenizer=load_tokenizer(),
-        unet=unet.eval(),
-        scheduler=paper_scheduler(),
-    )
+def animator(tiny_pipeline: Callable[[int], RegionalAnimationPipeline]) -> Animator:
+    pipeline = tiny_pipeline(16)
     pipeline.set_progress_bar_config(disable=True)
     return Animator(pipeline, PRESET)
 

@@ -11,24 +11,19 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
-import torch
 
 pytest.importorskip("gradio", reason='needs the extra: pip install "follow-your-click[app]"')
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
 
-from follow_your_click.models.autoencoder import ConvAutoencoder  # noqa: E402
-from follow_your_click.models.text_encoder import MotionTextEncoder, load_tokenizer  # noqa: E402
-from follow_your_click.models.unet import RegionalMotionUNet  # noqa: E402
 from follow_your_click.pipeline import RegionalAnimationPipeline  # noqa: E402
 from follow_your_click.presets import PRESET_FILE, Preset  # noqa: E402
-from follow_your_click.training.run import paper_scheduler  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
 PHOTO = ROOT / "examples" / "coffee.jpg"
@@ -56,31 +51,7 @@ def _browser_program() -> str:
     return found
 
 
-def _tiny_model(folder: Path) -> None:
-    """Random weights of the real classes."""
-    torch.manual_seed(0)
-    unet = RegionalMotionUNet(
-        sample_size=4,
-        in_channels=9,
-        out_channels=4,
-        down_block_types=("DownBlockMotion", "CrossAttnDownBlockMotion"),
-        up_block_types=("CrossAttnUpBlockMotion", "UpBlockMotion"),
-        block_out_channels=(16, 32),
-        layers_per_block=1,
-        norm_num_groups=4,
-        cross_attention_dim=12,
-        motion_cross_attention_dim=12,
-        num_attention_heads=2,
-        motion_num_attention_heads=2,
-        motion_max_seq_length=16,
-    )
-    pipeline = RegionalAnimationPipeline(
-        vae=ConvAutoencoder(4, (8, 8), (1, 1), (8, 8, 8), (1, 1, 1)).eval(),
-        text_encoder=MotionTextEncoder(hidden_size=12, num_attention_heads=2).eval(),
-        tokenizer=load_tokenizer(),
-        unet=unet.eval(),
-        scheduler=paper_scheduler(),
-    )
+def _save_model(pipeline: RegionalAnimationPipeline, folder: Path) -> None:
     pipeline.save_pretrained(folder)
     preset = Preset(
         name="tiny",
@@ -94,11 +65,14 @@ def _tiny_model(folder: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def address(
+    tmp_path_factory: pytest.TempPathFactory,
+    tiny_pipeline: Callable[[int], RegionalAnimationPipeline],
+) -> Iterator[str]:
     """Where `fyc app` serves the tiny model."""
     _browser_program()  # skip before the work
     folder = tmp_path_factory.mktemp("app")
-    _tiny_model(folder / "model")
+    _save_model(tiny_pipeline(16), folder / "model")
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     program = "import sys; from follow_your_click.interfaces.cli import main; sys.exit(main())"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 
@@ -17,11 +17,7 @@ from PIL import Image
 from torch import Tensor
 
 from follow_your_click.data.photos import is_held_out
-from follow_your_click.models.autoencoder import ConvAutoencoder
-from follow_your_click.models.text_encoder import MotionTextEncoder, load_tokenizer
-from follow_your_click.models.unet import RegionalMotionUNet
 from follow_your_click.pipeline import RegionalAnimationPipeline
-from follow_your_click.training.run import paper_scheduler
 
 SIDE = 256
 PRESET = {
@@ -95,32 +91,12 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def model(
+    tmp_path_factory: pytest.TempPathFactory,
+    tiny_pipeline: Callable[[int], RegionalAnimationPipeline],
+) -> Path:
     """A model folder with random weights: 32 px, at most 4 frames."""
     folder = tmp_path_factory.mktemp("tiny")
-    torch.manual_seed(0)
-    unet = RegionalMotionUNet(
-        sample_size=4,
-        in_channels=9,
-        out_channels=4,
-        down_block_types=("DownBlockMotion", "CrossAttnDownBlockMotion"),
-        up_block_types=("CrossAttnUpBlockMotion", "UpBlockMotion"),
-        block_out_channels=(16, 32),
-        layers_per_block=1,
-        norm_num_groups=4,
-        cross_attention_dim=12,
-        motion_cross_attention_dim=12,
-        num_attention_heads=2,
-        motion_num_attention_heads=2,
-        motion_max_seq_length=4,
-    )
-    pipeline = RegionalAnimationPipeline(
-        vae=ConvAutoencoder(4, (8, 8), (1, 1), (8, 8, 8), (1, 1, 1)).eval(),
-        text_encoder=MotionTextEncoder(hidden_size=12, num_attention_heads=2).eval(),
-        tokenizer=load_tokenizer(),
-        unet=unet.eval(),
-        scheduler=paper_scheduler(),
-    )
-    pipeline.save_pretrained(folder)
+    tiny_pipeline(4).save_pretrained(folder)
     (folder / "preset.json").write_text(json.dumps(PRESET), encoding="utf-8")
     return folder

@@ -21,7 +21,7 @@ from scipy.stats import rankdata
 
 from follow_your_click.data.motion_prompts import family
 from follow_your_click.data.motions import DIRECTIONS
-from follow_your_click.evaluation.measures import angle_between
+from follow_your_click.evaluation.measures import FlowReadings, angle_between
 from follow_your_click.evaluation.recognition import FAMILIES
 from follow_your_click.evaluation.records import (
     ClipSet,
@@ -29,7 +29,6 @@ from follow_your_click.evaluation.records import (
     ControlSettings,
     MeasuredClip,
     PromptChange,
-    Readings,
     RenderedClip,
 )
 
@@ -232,16 +231,16 @@ def _motion_figures(measured: ControlMeasurements) -> list[Figure]:
         _figure(
             "direction_accuracy",
             "direction within 45 degrees (8 directions)",
-            [[_right_direction(clip.motion, clip.generated)] for clip in directed],
+            [[right_direction(clip.motion, clip.generated.flow)] for clip in directed],
             wanted=">= 0.95",
-            truth=[[_right_direction(clip.motion, clip.truth)] for clip in directed],
+            truth=[[right_direction(clip.motion, clip.truth.flow)] for clip in directed],
         ),
         _figure(
             "sense_accuracy",
             "sense: rotate clockwise / counter-clockwise, grow / shrink",
-            [[_right_sense(clip.motion, clip.generated)] for clip in turned],
+            [[right_sense(clip.motion, clip.generated.flow)] for clip in turned],
             wanted=">= 0.95",
-            truth=[[_right_sense(clip.motion, clip.truth)] for clip in turned],
+            truth=[[right_sense(clip.motion, clip.truth.flow)] for clip in turned],
         ),
         _figure(
             "motion_recognition",
@@ -253,20 +252,22 @@ def _motion_figures(measured: ControlMeasurements) -> list[Figure]:
     ]
 
 
-def _right_direction(motion: str, readings: Readings) -> float:
+def right_direction(motion: str, flow: FlowReadings) -> float:
+    """1 if the clip moves, and within 45 degrees of where a "translate_..." motion leads; else 0."""
     asked = DIRECTIONS[motion.removeprefix("translate_")]
-    near = angle_between(readings.flow.mean_flow, asked) <= DIRECTION_TOLERANCE
-    return float(near and readings.flow.flow_magnitude > STILL)
+    near = angle_between(flow.mean_flow, asked) <= DIRECTION_TOLERANCE
+    return float(near and flow.flow_magnitude > STILL)
 
 
-def _right_sense(motion: str, readings: Readings) -> float:
+def right_sense(motion: str, flow: FlowReadings) -> float:
+    """1 if the clip moves, and turns or grows the way that the motion says; else 0."""
     found, sign = {
-        "rotate_clockwise": (readings.flow.turning, 1.0),
-        "rotate_counterclockwise": (readings.flow.turning, -1.0),
-        "grow": (readings.flow.spreading, 1.0),
-        "shrink": (readings.flow.spreading, -1.0),
+        "rotate_clockwise": (flow.turning, 1.0),
+        "rotate_counterclockwise": (flow.turning, -1.0),
+        "grow": (flow.spreading, 1.0),
+        "shrink": (flow.spreading, -1.0),
     }[motion]
-    return float(found * sign > 0 and readings.flow.flow_magnitude > STILL)
+    return float(found * sign > 0 and flow.flow_magnitude > STILL)
 
 
 def _strength_figures(measured: ControlMeasurements) -> list[Figure]:

@@ -40,9 +40,11 @@ from follow_your_click.interfaces.evaluate_cli import evaluate_app
 from follow_your_click.interfaces.files import check_files, write_mask, write_picture
 from follow_your_click.interfaces.options import (
     DeviceOption,
+    GuidanceScaleOption,
     JsonOption,
     ModelOption,
     OverwriteOption,
+    StepsOption,
 )
 
 if TYPE_CHECKING:
@@ -206,12 +208,8 @@ def animate(
     model: ModelOption = "mini",
     frames: Annotated[int, typer.Option(metavar="N", help="Frames in the clip.")] = 16,
     fps: Annotated[float, typer.Option(metavar="F", help="Frames per second.")] = 8.0,
-    steps: Annotated[
-        int | None, typer.Option(metavar="N", help="Denoising steps; the model's own if left out.")
-    ] = None,
-    guidance_scale: Annotated[
-        float | None, typer.Option(metavar="G", help="1 = off; the model's own if left out.")
-    ] = None,
+    steps: StepsOption = None,
+    guidance_scale: GuidanceScaleOption = None,
     seed: Annotated[int, typer.Option(metavar="N", help="Same seed, same clip.")] = 0,
     device: DeviceOption = None,
     save_mask: Annotated[

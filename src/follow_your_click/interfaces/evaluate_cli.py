@@ -16,9 +16,11 @@ import typer
 from follow_your_click.interfaces.console import show_progress
 from follow_your_click.interfaces.options import (
     DeviceOption,
+    GuidanceScaleOption,
     JsonOption,
     ModelOption,
     OverwriteOption,
+    StepsOption,
 )
 
 evaluate_app = typer.Typer(
@@ -42,12 +44,8 @@ def control(
         ),
     ] = None,
     clips: Annotated[int, typer.Option(metavar="N", help="Clips of each kind.")] = 64,
-    steps: Annotated[
-        int | None, typer.Option(metavar="N", help="Denoising steps; the model's own if left out.")
-    ] = None,
-    guidance_scale: Annotated[
-        float | None, typer.Option(metavar="G", help="1 = off; the model's own if left out.")
-    ] = None,
+    steps: StepsOption = None,
+    guidance_scale: GuidanceScaleOption = None,
     seed: Annotated[int, typer.Option(metavar="N", help="Same seed, same clips.")] = 0,
     wordings: Annotated[
         Literal["held_out", "train"], typer.Option(help="Which wordings prompts are drawn from.")

@@ -17,3 +17,9 @@ OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace exis
 JsonOption = Annotated[
     bool, typer.Option("--json", help="One line of JSON on stdout, nothing else.")
 ]
+StepsOption = Annotated[
+    int | None, typer.Option(metavar="N", help="Denoising steps; the model's own if left out.")
+]
+GuidanceScaleOption = Annotated[
+    float | None, typer.Option(metavar="G", help="1 = off; the model's own if left out.")
+]

@@ -95,7 +95,7 @@ def carry_first_frame(
     Returns:
         (B, C, F, H, W).
     """
-    batch, _, frames, height, width = displacement.shape
+    frames, height, width = displacement.shape[2:]
     first, mask = first_frame_latents, region_mask.to(first_frame_latents)
     rows = (torch.arange(height, device=first.device, dtype=torch.float32) + 0.5) / height
     columns = (torch.arange(width, device=first.device, dtype=torch.float32) + 0.5) / width

@@ -21,8 +21,8 @@ class DisplacementHead(nn.Module):
     """Coefficients of a quadratic map about the region's centre, for the whole clip and per position.
 
     So a turn or a bend is as plain to say as a shift. What holds for all positions comes from the middle block and
-    the time in the clip, the rest from the last features. All of it starts at zero. The result is proportional to the strength, so
-    strength 0 is still, and frame 0 is displaced by nothing.
+    the time in the clip, the rest from the last features. All of it starts at zero. The result is proportional to
+    the strength, so strength 0 is still, and frame 0 is displaced by nothing.
 
     Args:
         middle_channels: C of the middle block.
