@@ -1,4 +1,4 @@
-"""What a region accepts and refuses, and its text and JSON forms."""
+"""What regions and selections accept and refuse, and their JSON forms."""
 
 import json
 from pathlib import Path
@@ -8,20 +8,27 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as st_numpy
 
-from follow_your_click.errors import PromptError, RegionError, SettingsError, UserInputError
+from follow_your_click.errors import PromptError, RegionError, SettingsError
 from follow_your_click.region import (
     Area,
     Box,
     Brush,
     Click,
+    Edit,
+    Feather,
+    FillHoles,
+    Grow,
+    HoldStill,
+    Intersect,
+    KeepLargest,
+    Polygon,
     Region,
-    parse_box,
-    parse_point,
-    parse_region,
+    Selection,
+    Shrink,
+    Subtract,
 )
-
-pixels = st.floats(-1e4, 1e4, allow_nan=False).map(lambda value: round(value, 3))
 
 
 def test_one_click_with_prompt_and_strength() -> None:
@@ -39,16 +46,22 @@ def test_several_areas_of_every_kind_keep_their_order() -> None:
         mask,
         "m.png",
         Path("n"),
+        Polygon(((0, 0), (4, 0), (0, 4))),
+        Subtract(Click(1, 1)),
+        Intersect(mask),
     ]
     region = Region(areas, prompt="sway")
-    assert len(region.areas) == 6
+    assert len(region.areas) == 9
     assert region.areas[3] is mask
     assert region.strength is None
 
 
 def test_a_region_cannot_be_changed() -> None:
-    with pytest.raises(AttributeError):
-        Region(Click(1, 2), prompt="sway").prompt = "jump"  # type: ignore[misc]
+    region = Region(Click(1, 2), prompt="sway")
+    for name, value in (("prompt", "jump"), ("areas", ()), ("mask", None)):
+        with pytest.raises(AttributeError, match="cannot be changed"):
+            setattr(region, name, value)
+    assert region == Region(Click(1, 2), prompt="sway")
 
 
 @pytest.mark.parametrize("prompt", ["", "   ", "\n\t", "x" * 301])
@@ -95,6 +108,86 @@ def test_only_negative_clicks_are_refused() -> None:
         Region([Click(1, 2, positive=False), Click(3, 4, positive=False)], prompt="sway")
 
 
+@pytest.mark.parametrize("points", [(), ((1, 2), (3, 4)), ((1, 2), (3, 4), (5,)), 7, "abc"])
+def test_a_polygon_needs_three_points(points: Any) -> None:
+    with pytest.raises(RegionError, match="polygon: .* at least 3"):
+        Polygon(points)
+
+
+def test_points_come_as_lists_too_and_must_be_finite() -> None:
+    assert Polygon([[0, 0], [4, 0], [0, 4]]) == Polygon(((0, 0), (4, 0), (0, 4)))  # type: ignore[arg-type]
+    for bad in (float("nan"), float("inf"), "7", 10**400):
+        with pytest.raises(RegionError, match="finite"):
+            Polygon(((0, 0), (4, 0), (0, bad)))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("wrap", [Subtract, Intersect])
+def test_what_can_be_subtracted_or_intersected(wrap: Any) -> None:
+    mask = np.ones((4, 5), np.bool_)
+    assert wrap(mask) == wrap(mask.copy()) and hash(wrap(mask)) == hash(wrap(mask.copy()))
+    assert wrap(mask) != wrap(~mask) and wrap(mask) != wrap("m.png") != wrap("n.png")
+    assert Subtract(Click(1, 2)) != Intersect(Click(1, 2))
+    with pytest.raises(RegionError, match="negative click"):
+        wrap(Click(1, 2, positive=False))
+    for bad in (None, [Click(1, 2)], wrap(Click(1, 2)), np.zeros((4, 5), np.int64)):
+        with pytest.raises(RegionError, match="expected"):
+            wrap(bad)
+
+
+@pytest.mark.parametrize(
+    "areas",
+    [
+        Subtract(Click(1, 2)),
+        [Intersect("m.png"), Click(1, 2)],
+        [Click(1, 2, positive=False), Subtract("m.png"), Click(5, 5)],
+    ],
+)
+def test_there_must_be_something_to_cut_from(areas: Any) -> None:
+    with pytest.raises(RegionError, match="no area before it"):
+        Selection(areas)
+
+
+@pytest.mark.parametrize("kind", [Grow, Shrink, Feather])
+@pytest.mark.parametrize("bad", [0, -1, 1000.5, float("nan"), float("inf"), "3", None, 10**400])
+def test_edits_need_a_sensible_number_of_pixels(kind: Any, bad: Any) -> None:
+    with pytest.raises(RegionError, match="at most 1000"):
+        kind(bad)
+
+
+def test_a_selection_has_edits_in_order_and_a_granularity() -> None:
+    selection = Selection(Click(1, 2), edits=[Grow(2), FillHoles()], granularity="part")
+    assert selection.edits == (Grow(2), FillHoles())
+    assert Selection(Click(1, 2), edits=KeepLargest()).edits == (KeepLargest(),)
+    with pytest.raises(RegionError, match="edits: got int, expected Grow"):
+        Selection(Click(1, 2), edits=[3])  # type: ignore[list-item]
+    with pytest.raises(SettingsError, match="part, object, whole"):
+        Selection(Click(1, 2), granularity="half")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("offset", [-1, 2**31, 1.5, "1"])
+def test_seed_offsets_out_of_range_are_refused(offset: Any) -> None:
+    with pytest.raises(SettingsError, match="seed offset"):
+        Region(Click(1, 2), prompt="sway", seed_offset=offset)
+
+
+def test_what_moves_and_what_is_held_still_are_never_equal() -> None:
+    assert HoldStill(Click(1, 2)) != Selection(Click(1, 2))
+    assert HoldStill(Click(1, 2)) == HoldStill(Click(1, 2))
+    assert Region(Click(1, 2), prompt="a") != Region(Click(1, 2), prompt="a", seed_offset=1)
+    assert Region(Click(1, 2), prompt="a") != Region(Click(1, 2), prompt="a", edits=Grow(1))
+
+
+def test_a_settled_mask_keeps_the_record_of_its_making() -> None:
+    region = Region(Click(1, 2), prompt="sway", edits=Grow(2))
+    settled = region.with_mask(np.eye(3, dtype=np.bool_))
+    assert region.mask is None and settled.mask is not None
+    assert (settled.areas, settled.edits, settled.prompt) == (region.areas, region.edits, "sway")
+    assert settled != region and settled.without_mask() == region
+    assert settled.to_json()["mask"]["shape"] == [3, 3]
+    with pytest.raises(RegionError, match="mask"):
+        region.with_mask(np.zeros((3, 3, 3), np.uint8))
+
+
 @pytest.mark.parametrize("areas", [[], (412, 300), [None]])
 def test_things_that_are_not_areas_are_refused(areas: Any) -> None:
     with pytest.raises(RegionError, match="expected"):
@@ -136,96 +229,103 @@ def test_regions_with_masks_can_be_compared() -> None:
     assert first != Region(np.ones((3, 3), np.uint8), prompt="sway")
 
 
-def test_parse_region_reads_every_key() -> None:
-    text = "click=412,300; click=50,60; exclude=1,2; box=0,0,50,60; mask=m.png; prompt=drift left; strength=3"
-    expected = Region(
-        [
-            Click(412, 300),
-            Click(50, 60),
-            Click(1, 2, positive=False),
-            Box(0, 0, 50, 60),
-            "m.png",
-        ],
-        prompt="drift left",
-        strength=3,
-    )
-    assert parse_region(text) == expected
+ALL_AREAS: list[Area] = [
+    Click(1, 2.5),
+    Click(3, 4, positive=False),
+    Box(0, 0, 3, 3),
+    Brush(((1, 1), (2, 3)), 2),
+    Polygon(((0, 0), (4, 0), (0, 4))),
+    Path("masks/m.png"),
+    Subtract(Click(2, 2)),
+    Intersect(np.eye(3, dtype=np.bool_)),
+    np.array([[0, 1], [1, 0]], np.uint8),  # a label image stays one
+    np.array([[0, 200]], np.uint8),
+]
+ALL_EDITS: list[Edit] = [Grow(2), Shrink(1.5), Feather(3), FillHoles(), KeepLargest()]
 
 
-def test_a_prompt_may_hold_equals_signs_and_commas() -> None:
-    region = parse_region(" Click = 1,2 ;prompt=go left, speed=2, then stop;")
-    assert region.prompt == "go left, speed=2, then stop"
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "clack=1,2; prompt=sway",
-        "click; prompt=sway",
-        "click=1; prompt=sway",
-        "click=1,b; prompt=sway",
-        "click=1,nan; prompt=sway",
-        "box=1,2,3; prompt=sway",
-        "click=1,2; prompt=sway; strength=fast",
-        "click=1,2; prompt=a; prompt=b",
-        "prompt=sway",
-        "mask=; prompt=sway",
-        "exclude=1,2; prompt=sway",
-    ],
-)
-def test_bad_region_text_says_what_was_expected(text: str) -> None:
-    with pytest.raises(RegionError, match="expected") as caught:
-        parse_region(text)
-    assert "\n" not in str(caught.value)
-
-
-def test_an_unknown_key_shows_an_example() -> None:
-    with pytest.raises(RegionError, match="click=412,300; prompt=drift left"):
-        parse_region("clack=1,2")
-
-
-@pytest.mark.parametrize("text", ["click=1,2", "click=1,2; prompt= "])
-def test_region_text_needs_a_prompt(text: str) -> None:
-    with pytest.raises(PromptError):
-        parse_region(text)
-
-
-def test_parse_point_and_box() -> None:
-    assert parse_point(" 3, 4.5") == (3.0, 4.5)
-    assert parse_box("1,2,3,4") == Box(1, 2, 3, 4)
-    for bad in ("", "1", "1,2,3", "a,b", "1,inf"):
-        with pytest.raises(RegionError, match="412,300"):
-            parse_point(bad)
-    with pytest.raises(RegionError, match="no area"):
-        parse_box("3,3,3,3")
+def test_a_region_comes_back_from_json() -> None:
+    region = Region(
+        ALL_AREAS,
+        prompt="sway",
+        strength=2.5,
+        seed_offset=3,
+        edits=ALL_EDITS,
+        granularity="whole",
+    ).with_mask(np.eye(7, dtype=np.bool_))
+    text = json.dumps(region.to_json(masks="png"))
+    assert Region.from_json(json.loads(text)) == region
+    held = HoldStill(ALL_AREAS, edits=ALL_EDITS, granularity="part")
+    assert HoldStill.from_json(json.loads(json.dumps(held.to_json(masks="png")))) == held
+    assert Region.from_json(
+        {"areas": [{"type": "click", "x": 1, "y": 2}], "prompt": "a"}
+    ) == Region(Click(1, 2), prompt="a")
 
 
 @settings(max_examples=40, deadline=None)
 @given(
-    clicks=st.lists(st.tuples(pixels, pixels, st.booleans()), max_size=4),
-    corner=st.tuples(pixels, pixels),
-    prompt=st.text("ab =,é", min_size=1, max_size=20).filter(str.strip),
-    strength=st.none() | st.floats(0, 20),
+    st_numpy.arrays(
+        st.sampled_from([np.bool_, np.uint8, np.float32, np.float64]),
+        st_numpy.array_shapes(min_dims=2, max_dims=2, max_side=9),
+        elements={"min_value": 0, "max_value": 1},
+    )
 )
-def test_writing_and_parsing_a_region_gives_the_same(
-    clicks: list[tuple[float, float, bool]],
-    corner: tuple[float, float],
-    prompt: str,
-    strength: float | None,
-) -> None:
-    box = Box(*corner, corner[0] + 1, corner[1] + 1)
-    areas: list[Area] = [*(Click(x, y, positive) for x, y, positive in clicks), box]
-    parts = [f"{'click' if c[2] else 'exclude'}={c[0]!r},{c[1]!r}" for c in clicks]
-    parts += [f"box={box.x0!r},{box.y0!r},{box.x1!r},{box.y1!r}", f"prompt={prompt}"]
-    parts += [] if strength is None else [f"strength={strength!r}"]
-    parsed = parse_region("; ".join(parts))
-    assert parsed == Region(areas, prompt=prompt, strength=strength)
+def test_mask_arrays_survive_json(mask: Any) -> None:
+    region = Region(mask, prompt="sway")
+    (back,) = Region.from_json(region.to_json(masks="png")).areas
+    assert isinstance(back, np.ndarray)
+    if mask.dtype in (np.bool_, np.uint8):
+        assert back.dtype == mask.dtype
+        np.testing.assert_array_equal(back, mask)
+    else:
+        assert np.abs(back - mask).max() <= 0.5 / 255 + 1e-6
+        np.testing.assert_array_equal(back > 0.5, mask > 0.5)
+        (again,) = Region.from_json(Region(back, prompt="a").to_json(masks="png")).areas
+        np.testing.assert_array_equal(again, back)
 
 
-@settings(max_examples=40, deadline=None)
-@given(st.text(max_size=60))
-def test_any_text_parses_or_raises_a_user_error(text: str) -> None:
-    try:
-        parse_region(text)
-    except UserInputError as error:
-        assert str(error)
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"areas": None}, "lists of areas and edits"),
+        ({"areas": []}, "no area"),
+        ({"areas": ["click"]}, "area: got type None"),
+        ({"areas": [{"type": "ellipse"}]}, "ellipse"),
+        ({"areas": [{"type": "click", "x": 1}]}, "click: got no 'y'"),
+        ({"areas": [{"type": "click", "x": "1", "y": 2}]}, "finite"),
+        ({"areas": [{"type": "click", "x": 1, "y": 2, "positive": 0}]}, "true or false"),
+        ({"areas": [{"type": "click", "x": 1, "y": 2, "z": 3}]}, "an unknown 'z'"),
+        ({"areas": [{"type": "brush", "points": 3, "radius": 2}]}, "brush"),
+        ({"areas": [{"type": "subtract", "area": {"type": "click"}}]}, "click: got no 'x'"),
+        ({"areas": [{"type": "subtract", "area": {"type": "subtract"}}]}, "area: got type"),
+        ({"areas": [{"type": "mask", "shape": [3, 3], "sha256": "0"}]}, "only its digest"),
+        ({"areas": [{"type": "mask", "dtype": "bool", "png": "AAAA"}]}, "no PNG"),
+        ({"areas": [{"type": "mask", "dtype": "bool", "png": 3}]}, "no PNG"),
+        ({"areas": [{"type": "mask", "dtype": "int8", "png": ""}]}, "dtype"),
+        ({"areas": [{"type": "mask", "file": ""}]}, "a file's name"),
+        ({"mask": {"type": "mask", "file": "m.png"}}, "pixels"),
+        ({"edits": [{"type": "grow"}]}, "grow: got no 'pixels'"),
+        ({"edits": [{"type": "fill-holes", "pixels": 3}]}, "an unknown 'pixels'"),
+        ({"edits": [{"type": "blur", "pixels": 3}]}, "edit: got 'blur'"),
+        ({"edits": 3}, "lists of areas and edits"),
+        ({"colour": "red"}, "an unknown 'colour'"),
+    ],
+)
+def test_json_of_something_else_is_refused(change: dict[str, Any], says: str) -> None:
+    data = {"areas": [{"type": "click", "x": 1, "y": 2}], "prompt": "sway", **change}
+    with pytest.raises(RegionError, match=says) as caught:
+        Region.from_json(data)
+    assert "\n" not in str(caught.value)
+
+
+def test_json_values_of_another_type_are_user_errors() -> None:
+    data = {"areas": [{"type": "click", "x": 1, "y": 2}], "prompt": "sway"}
+    with pytest.raises(PromptError, match="expected text"):
+        Region.from_json({**data, "prompt": 3})
+    for change in ({"strength": "3"}, {"granularity": "all"}, {"seed_offset": None}):
+        with pytest.raises(SettingsError):
+            Region.from_json({**data, **change})
+    with pytest.raises(RegionError, match="expected a JSON object"):
+        Region.from_json([])  # type: ignore[arg-type]
+    with pytest.raises(RegionError, match="no 'prompt'"):
+        Region.from_json({"areas": data["areas"]})

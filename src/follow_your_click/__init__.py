@@ -10,7 +10,23 @@ if TYPE_CHECKING:
     from follow_your_click.clip import Clip
     from follow_your_click.models.unet import RegionalMotionUNet
     from follow_your_click.pipeline import RegionalAnimationPipeline
-    from follow_your_click.region import Box, Brush, Click, Region
+    from follow_your_click.project import Project
+    from follow_your_click.region import (
+        Box,
+        Brush,
+        Click,
+        Feather,
+        FillHoles,
+        Grow,
+        HoldStill,
+        Intersect,
+        KeepLargest,
+        Polygon,
+        Region,
+        Selection,
+        Shrink,
+        Subtract,
+    )
 
 __all__ = [
     "Animator",
@@ -18,9 +34,20 @@ __all__ = [
     "Brush",
     "Click",
     "Clip",
+    "Feather",
+    "FillHoles",
+    "Grow",
+    "HoldStill",
+    "Intersect",
+    "KeepLargest",
+    "Polygon",
+    "Project",
     "Region",
     "RegionalAnimationPipeline",
     "RegionalMotionUNet",
+    "Selection",
+    "Shrink",
+    "Subtract",
 ]
 
 # Where each name lives: imported on first use, so that a bare import costs no torch.
@@ -30,9 +57,20 @@ _HOMES = {
     "Brush": "region",
     "Click": "region",
     "Clip": "clip",
+    "Feather": "region",
+    "FillHoles": "region",
+    "Grow": "region",
+    "HoldStill": "region",
+    "Intersect": "region",
+    "KeepLargest": "region",
+    "Polygon": "region",
+    "Project": "project",
     "Region": "region",
     "RegionalAnimationPipeline": "pipeline",
     "RegionalMotionUNet": "models.unet",
+    "Selection": "region",
+    "Shrink": "region",
+    "Subtract": "region",
 }
 
 

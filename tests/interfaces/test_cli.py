@@ -19,7 +19,20 @@ from PIL import Image
 from follow_your_click.clip import Clip
 from follow_your_click.errors import FollowYourClickError, RegionError
 from follow_your_click.interfaces.cli import main
-from follow_your_click.region import Click, Region
+from follow_your_click.region import (
+    Box,
+    Brush,
+    Click,
+    Feather,
+    FillHoles,
+    Grow,
+    HoldStill,
+    Intersect,
+    Polygon,
+    Region,
+    Subtract,
+)
+from follow_your_click.segmentation import Segmentation
 
 HEIGHT, WIDTH = 64, 96
 MOVE = ["--click", "40,30", "--prompt", "drift left"]
@@ -32,9 +45,11 @@ class FakeAnimator:
     trouble: Callable[[], None] | None = None
 
     @classmethod
-    def from_pretrained(cls, model: str = "mini", *, device: str | None = None) -> FakeAnimator:
+    def from_pretrained(
+        cls, model: str = "mini", *, device: str | None = None, segmenter: Any = None
+    ) -> FakeAnimator:
         print("noise of some library")
-        cls.calls.append({"model": model, "device": device})
+        cls.calls.append({"model": model, "device": device, "segmenter": segmenter})
         return cls()
 
     def _record(self, image: Any, regions: list[Region], **settings: Any) -> None:
@@ -45,10 +60,6 @@ class FakeAnimator:
     def plan(self, image: Any, regions: list[Region], **settings: Any) -> dict[str, Any]:
         self._record(image, regions, **settings)
         return {"regions": [region.to_json() for region in regions], **settings}
-
-    def masks(self, image: Any, regions: list[Region]) -> list[npt.NDArray[np.float32]]:
-        self._record(image, regions)
-        return [_mask().astype(np.float32) for _ in regions]
 
     def animate(
         self,
@@ -67,6 +78,26 @@ class FakeAnimator:
         return dataclasses.replace(clip, region_mask=_mask(), seconds={"denoise": 0.5})
 
 
+class FakeSegmenter:
+    """Selects the same rectangle whatever it is asked, as the first of two candidates."""
+
+    def __init__(self, name: str, device: str | None) -> None:
+        self.name, self.device = name, device
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, FakeSegmenter) and (self.name, self.device) == (
+            other.name,
+            other.device,
+        )
+
+    def set_image(self, image: npt.NDArray[np.uint8]) -> None:
+        assert image.shape == (HEIGHT, WIDTH, 3)
+
+    def predict(self, *, point_coords: npt.NDArray[np.float32], **_: Any) -> Segmentation:
+        FakeAnimator.calls.append({"asked": point_coords.tolist()})
+        return Segmentation(np.stack([_mask(), ~_mask()]), np.array([0.9, 0.4], np.float32))
+
+
 def _mask() -> npt.NDArray[np.bool_]:
     mask = np.zeros((HEIGHT, WIDTH), np.bool_)
     mask[16:48, 24:72] = True
@@ -80,6 +111,10 @@ def _fake_model(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, module.__name__, module)
     monkeypatch.setattr(FakeAnimator, "calls", [])
     monkeypatch.setattr(FakeAnimator, "trouble", None)
+    monkeypatch.setattr(
+        "follow_your_click.segmentation.registry.load_segmenter",
+        lambda name, *, device=None: FakeSegmenter(name, device),
+    )
 
 
 @pytest.fixture
@@ -120,17 +155,57 @@ def test_animate_hands_every_option_to_the_animator(photo: Path) -> None:
     words += ["--frames", "5", "--fps", "12.5", "--steps", "7", "--guidance-scale", "2.5"]
     assert main(["animate", str(photo), *MOVE, *words, "--seed", "9", "--device", "cpu"]) == 0
     loaded, asked = FakeAnimator.calls
-    assert loaded == {"model": "sd15", "device": "cpu"}
+    assert loaded == {
+        "model": "sd15",
+        "device": "cpu",
+        "segmenter": FakeSegmenter("embedded", "cpu"),
+    }
     areas = [Click(40, 30), Click(41.5, 31), Click(1, 2, positive=False)]
     assert asked == {
         "image": photo,
         "regions": [Region(areas, prompt="drift left", strength=3.0)],
+        "hold_still": [],
         "num_frames": 5,
         "fps": 12.5,
         "num_inference_steps": 7,
         "guidance_scale": 2.5,
         "seed": 9,
     }
+
+
+def test_every_way_to_select_reaches_the_animator(photo: Path) -> None:
+    words = ["--intersect", "brush=20:40,30", "--subtract", "click=1,1", "--brush", "3:5,5 9,9"]
+    words += ["--polygon", "0,0 9,0 0,9", "--box", "0,0,20,20", "--box", "30,0,50,20"]
+    words += ["--mask", "m.png", "--subtract", "mask=n.png", "--granularity", "whole"]
+    words += ["--edit", "grow=4; feather=2", "--edit", "fill-holes", "--segmenter", "sam2"]
+    words += ["--hold", "click=90,2; grow=1", "--hold", "box=0,0,5,5"]
+    assert main(["animate", str(photo), *MOVE, *words]) == 0
+    loaded, asked = FakeAnimator.calls
+    assert loaded["segmenter"] == FakeSegmenter("sam2", None)
+    (region,) = asked["regions"]
+    assert region.areas == (
+        Click(40, 30),
+        Box(0, 0, 20, 20),
+        Box(30, 0, 50, 20),
+        Polygon(((0, 0), (9, 0), (0, 9))),
+        Brush(((5, 5), (9, 9)), 3),
+        Path("m.png"),
+        Subtract(Click(1, 1)),
+        Subtract("n.png"),
+        Intersect(Brush(((40, 30),), 20)),
+    )
+    assert region.edits == (Grow(4), Feather(2), FillHoles())
+    assert region.granularity == "whole"
+    assert asked["hold_still"] == [
+        HoldStill(Click(90, 2), edits=Grow(1)),
+        HoldStill(Box(0, 0, 5, 5)),
+    ]
+
+
+def test_a_segmenter_is_loaded_only_if_it_is_asked(photo: Path) -> None:
+    words = ["--brush", "9:40,30", "--prompt", "rise", "--segmenter", "sam3"]
+    assert main(["animate", str(photo), *words]) == 0
+    assert FakeAnimator.calls[0]["segmenter"] is None
 
 
 def test_the_clip_is_named_after_the_photo_and_lands_in_the_working_folder(photo: Path) -> None:
@@ -208,6 +283,22 @@ def test_an_existing_file_is_replaced_only_with_overwrite(
         (["boat.png", "--box", "9,9,3,3", "--prompt", "rise"], "9,9,3,3"),
         (["boat.png", "--exclude", "40,30", "--prompt", "rise"], "negative"),
         (["boat.png", *MOVE, "--strength", "-1"], "strength"),
+        (["boat.png", "--brush", "9", "--prompt", "rise"], "RADIUS:X,Y"),
+        (["boat.png", "--polygon", "1,1 2,2", "--prompt", "rise"], "at least 3"),
+        (["boat.png", *MOVE, "--subtract", "9,9"], "click, box, polygon, brush, mask"),
+        (["boat.png", "--subtract", "box=1,1,9,9", "--prompt", "rise"], "Subtract"),
+        (["boat.png", *MOVE, "--edit", "grow"], "grow"),
+        (["boat.png", *MOVE, "--granularity", "half"], "granularity"),
+        (["boat.png", *MOVE, "--hold", "click=1,1; prompt=rise"], "prompt=rise"),
+        (["boat.png", "--hold", "click=1,1"], "--click"),
+        (["boat.png", "--edit", "grow=2", "--region", "click=1,1; prompt=rise"], "--edit"),
+        (["boat.png", *MOVE, "--resegment"], "--project"),
+        (["boat.png", *MOVE, "--save-project", "project.txt"], ".json"),
+        (["boat.png", *MOVE, "--save-project", "nowhere/p.json"], "nowhere"),
+        (["--project", "no.json"], "no.json"),
+        (["boat.png", "--project", "boat.png"], "boat.png is not a project"),
+        (["--project", "boat.png", *MOVE], "--click"),
+        (["--project", "boat.png", "--strength", "2"], "--strength"),
         (["no.png", *MOVE], "no.png"),
         ([".", *MOVE], "folder"),
         (["boat.png", *MOVE, "--out", "clip.avi"], ".avi"),
@@ -321,8 +412,7 @@ def test_segment_writes_the_mask(photo: Path, capsys: pytest.CaptureFixture[str]
     assert printed.out == "mask.png\n"
     assert "25.0%" in printed.err
     np.testing.assert_array_equal(np.asarray(Image.open("mask.png").convert("L")) > 127, _mask())
-    (region,) = FakeAnimator.calls[-1]["regions"]
-    assert region.areas == (Click(40, 30), Click(2, 2, positive=False))
+    assert FakeAnimator.calls == [{"asked": [[40, 30], [2, 2]]}], "no model is loaded"
 
 
 def test_segment_reports_json_and_keeps_existing_files(
@@ -334,10 +424,42 @@ def test_segment_reports_json_and_keeps_existing_files(
     result = json.loads(line)
     assert result["files"] == {"mask": "mask.png"}
     assert result["settings"]["covered"] == pytest.approx(_mask().mean())
+    assert result["settings"]["segmenter"] == "embedded"
     assert "--overwrite" in _refusal(words, capsys)
     unasked = _refusal(["segment", str(photo), "-o", "other.png"], capsys)
     assert "--click" in unasked
     assert "--prompt" not in unasked
+
+
+def test_segment_takes_strokes_edits_and_masks_without_a_segmenter(photo: Path) -> None:
+    words = [
+        "--polygon",
+        "10,10 40,10 40,40 10,40",
+        "--subtract",
+        "polygon=20,20 30,20 30,30 20,30",
+    ]
+    assert main(["segment", str(photo), *words, "--edit", "fill-holes", "-o", "mask.png"]) == 0
+    assert (np.asarray(Image.open("mask.png").convert("L")) > 127).sum() == 900
+    words = ["--mask", "mask.png", "--edit", "shrink=5", "-o", "less.png"]
+    assert main(["segment", str(photo), *words]) == 0
+    assert (np.asarray(Image.open("less.png").convert("L")) > 127).sum() == 400
+    assert FakeAnimator.calls == []
+
+
+def test_segment_writes_all_candidates_with_their_scores(
+    photo: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["segment", str(photo), "--click", "40,30", "-o", "mask.png", "--candidates", "all"]
+    assert main([*words, "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["files"] == {"mask": "mask.png", "candidates": "all"}
+    assert [row["score"] for row in result["settings"]["candidates"]] == [0.9, 0.4]
+    assert sorted(path.name for path in Path("all").iterdir()) == ["1.png", "2.png"]
+    first = np.asarray(Image.open("all/1.png").convert("L")) > 127
+    np.testing.assert_array_equal(first, _mask())
+    assert "not empty" in _refusal([*words, "--overwrite"], capsys)
+    words = ["segment", str(photo), "--brush", "5:9,9", "-o", "stroke.png", "--candidates", "more"]
+    assert "got 0 questions" in _refusal(words, capsys)
 
 
 def test_train_turns_its_options_into_overrides(

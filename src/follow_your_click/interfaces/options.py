@@ -10,6 +10,13 @@ ModelOption = Annotated[
     str,
     typer.Option(metavar="NAME", help="mini, or a model folder."),
 ]
+SegmenterOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="embedded, grabcut, sam, sam2, sam3, a folder or a hub id; embedded if left out.",
+    ),
+]
 DeviceOption = Annotated[
     str | None, typer.Option(metavar="NAME", help="cpu, cuda, mps; the best one if left out.")
 ]

@@ -16,10 +16,12 @@ class Segmentation:
 
     `masks`: (K, H, W) bool at the photo's size, K >= 1, True = belongs to the object.
     `scores`: (K,) float, falling, 0 ... 1: the segmenter's own guess of the overlap (IoU).
+    `levels`: for each candidate "part", "object" or "whole", of a segmenter that knows; else empty.
     """
 
     masks: npt.NDArray[np.bool_]
     scores: npt.NDArray[np.float32]
+    levels: tuple[str, ...] = ()
 
 
 class Segmenter(Protocol):

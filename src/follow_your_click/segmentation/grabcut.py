@@ -29,6 +29,8 @@ from follow_your_click.segmentation.grabcut_photo import (
     shrunk,
 )
 from follow_your_click.segmentation.grabcut_score import guess_scores, prompt_area
+from follow_your_click.segmentation.parts import tidy
+from follow_your_click.segmentation.points import checked_image, checked_points
 
 # Tuned on the photos with true masks that are not held out, as are the numbers below.
 CUT_SIDE = 200  # long side of one GrabCut call; 128 halves the time and loses 0.06 of mean IoU
@@ -53,10 +55,7 @@ class GrabCutSegmenter:
 
     def set_image(self, image: npt.NDArray[np.uint8]) -> None:
         """Prepare for one photo: (H, W, 3) uint8 RGB. Raises RegionError for another shape."""
-        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
-            raise RegionError(
-                f"photo: got shape {image.shape} of {image.dtype}, expected (H, W, 3) of uint8 RGB"
-            )
+        checked_image(image)
         self._photo = prepare(image)
 
     def predict(
@@ -76,11 +75,14 @@ class GrabCutSegmenter:
         if self._photo is None:
             raise RegionError("segmenter: got no photo yet, expected set_image before predict")
         photo = self._photo
-        points, labels = _checked_points(photo, point_coords, point_labels)
+        points, labels = checked_points(photo.shape, point_coords, point_labels)
         if box is None and mask is None and not labels.any():
             raise RegionError("segmenter: expected a positive click, a box or a mask; got none")
         prompt = _working_prompt(photo, points, labels, box, mask)
-        candidates = [_tidy(_cut(photo, start), prompt) for start in _starts(photo, prompt)]
+        candidates = [
+            tidy(_cut(photo, start), prompt.positive, prompt.negative)
+            for start in _starts(photo, prompt)
+        ]
         candidates = [found for found in candidates if found.any()] or [prompt_area(photo, prompt)]
         scores = guess_scores(photo, prompt, candidates)
         kept: list[int] = []
@@ -90,26 +92,6 @@ class GrabCutSegmenter:
         kept = kept[:MAX_CANDIDATES]
         masks = [_full_size(photo, candidates[index], points, labels) for index in kept]
         return Segmentation(np.stack(masks), scores[kept].astype(np.float32))
-
-
-def _checked_points(
-    photo: Photo,
-    coords: npt.NDArray[np.float32] | None,
-    labels: npt.NDArray[np.int64] | None,
-) -> tuple[npt.NDArray[np.intp], BoolMap]:
-    """Pixels (N, 2) as x, y, and which of them are positive (N,)."""
-    if coords is None:
-        return np.zeros((0, 2), np.intp), np.zeros(0, np.bool_)
-    height, width = photo.shape
-    points = np.floor(np.asarray(coords, np.float64).reshape(-1, 2))
-    inside = ((points >= 0) & (points < (width, height))).all(axis=1)
-    if not inside.all():
-        x, y = points[~inside][0]
-        raise RegionError(f"click {x:g},{y:g}: expected a point in the photo of {width}x{height}")
-    positive = np.ones(len(points), np.bool_) if labels is None else np.asarray(labels) > 0
-    if positive.shape != (len(points),):
-        raise RegionError(f"clicks: got {positive.size} labels, expected {len(points)}, one each")
-    return points.astype(np.intp), positive
 
 
 def _working_prompt(
@@ -197,26 +179,6 @@ def _cut(photo: Photo, start: ByteMap) -> BoolMap:
     found[:] = False
     found[window] = opened > 0
     return found
-
-
-def _tidy(mask: BoolMap, prompt: Prompt) -> BoolMap:
-    """Keep the parts that were clicked (else the large ones), without holes or excluded points."""
-    mask = mask & ~pixels_at(prompt.negative, mask.shape) | pixels_at(prompt.positive, mask.shape)
-    _, parts, statistics, _ = cv2.connectedComponentsWithStats(
-        mask.astype(np.uint8), connectivity=4
-    )
-    keep = np.zeros(len(statistics), np.bool_)
-    if len(prompt.positive):
-        keep[parts[prompt.positive[:, 1], prompt.positive[:, 0]]] = True
-    elif len(statistics) > 1:
-        keep[1:] = statistics[1:, cv2.CC_STAT_AREA] > 0.1 * statistics[1:, cv2.CC_STAT_AREA].max()
-    keep[0] = False
-    # A hole is background that cannot reach the rim; an excluded point keeps its hole open.
-    empty = np.pad(~keep[parts], 1, constant_values=True).astype(np.uint8)
-    _, outside = cv2.connectedComponents(empty, connectivity=4)
-    excluded = prompt.negative + 1
-    open_parts = np.append(outside[excluded[:, 1], excluded[:, 0]], outside[0, 0])
-    return ~np.isin(outside, open_parts)[1:-1, 1:-1]
 
 
 def _full_size(

@@ -1,0 +1,122 @@
+"""What the options --click, --box, --brush ... of a verb select, the same for every verb that takes them."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
+
+import typer
+
+if TYPE_CHECKING:
+    from follow_your_click.region import Area, Edit
+
+AREA_HINT = "--click X,Y, --box X0,Y0,X1,Y1, --polygon, --brush or --mask PNG"
+
+Words = list[str] | None
+
+
+@dataclass(frozen=True)
+class SelectionOptions:
+    """The words of the options that say where, as typed."""
+
+    click: Annotated[
+        Words, typer.Option(metavar="X,Y", help="A pixel of the object; may repeat.")
+    ] = None
+    exclude: Annotated[
+        Words, typer.Option(metavar="X,Y", help="A pixel not of the object; may repeat.")
+    ] = None
+    box: Annotated[
+        Words, typer.Option(metavar="X0,Y0,X1,Y1", help="A box around an object; may repeat.")
+    ] = None
+    polygon: Annotated[
+        Words, typer.Option(metavar='"X,Y X,Y ..."', help="A drawn outline; may repeat.")
+    ] = None
+    brush: Annotated[
+        Words, typer.Option(metavar='"R:X,Y X,Y ..."', help="A stroke of radius R px; may repeat.")
+    ] = None
+    mask: Annotated[
+        list[Path] | None, typer.Option(metavar="PNG", help="White is selected; may repeat.")
+    ] = None
+    subtract: Annotated[
+        Words, typer.Option(metavar="AREA", help='Cut away, such as "brush=9:40,30"; may repeat.')
+    ] = None
+    intersect: Annotated[
+        Words,
+        typer.Option(metavar="AREA", help='Cut off the rest, such as "mask=boat.png"; may repeat.'),
+    ] = None
+    edit: Annotated[
+        Words,
+        typer.Option(
+            metavar="EDITS",
+            help="In order: grow=PX; shrink=PX; feather=PX; fill-holes; keep-largest.",
+        ),
+    ] = None
+    granularity: Annotated[
+        Literal["part", "object", "whole"] | None,
+        typer.Option(help="How much of the object a click means."),
+    ] = None
+
+    def given(self) -> list[str]:
+        """The options that were used, such as "--click"."""
+        return [f"--{field.name}" for field in fields(self) if getattr(self, field.name)]
+
+    def areas(self) -> list[Area]:
+        """Plain areas first, then what is cut away, then what limits the rest; RegionError if unreadable."""
+        from follow_your_click.region import (
+            Click,
+            Intersect,
+            Subtract,
+            parse_area,
+            parse_box,
+            parse_brush,
+            parse_point,
+            parse_polygon,
+        )
+
+        areas: list[Area] = [Click(*parse_point(text)) for text in self.click or []]
+        areas += [Click(*parse_point(text), positive=False) for text in self.exclude or []]
+        areas += map(parse_box, self.box or [])
+        areas += map(parse_polygon, self.polygon or [])
+        areas += map(parse_brush, self.brush or [])
+        areas += self.mask or []
+        areas += [Subtract(parse_area(text)) for text in self.subtract or []]
+        areas += [Intersect(parse_area(text)) for text in self.intersect or []]
+        return areas
+
+    def edits(self) -> tuple[Edit, ...]:
+        """The edits in order; RegionError if unreadable."""
+        from follow_your_click.region import parse_edits
+
+        return tuple(edit for text in self.edit or [] for edit in parse_edits(text))
+
+
+def takes_selection(command: Callable[..., None]) -> Callable[..., None]:
+    """A command with the fields of SelectionOptions as options, in place of its parameter `selection`.
+
+    Typer reads options off a function's signature; so that is what is changed.
+    """
+
+    @functools.wraps(command)
+    def with_options(**given: Any) -> None:
+        words = {field.name: given.pop(field.name) for field in fields(SelectionOptions)}
+        command(selection=SelectionOptions(**words), **given)
+
+    hints = get_type_hints(SelectionOptions, include_extras=True)
+    options = [
+        inspect.Parameter(
+            field.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=hints[field.name]
+        )
+        for field in fields(SelectionOptions)
+    ]
+    parameters: list[inspect.Parameter] = []
+    for parameter in inspect.signature(command, eval_str=True).parameters.values():
+        if parameter.name == "selection":
+            parameters += options
+        else:
+            parameters.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
+    with_options.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    return with_options
