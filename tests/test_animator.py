@@ -12,10 +12,11 @@ import numpy.typing as npt
 import pytest
 import torch
 
-from follow_your_click.animator import MAX_WINDOW, Animator
+from follow_your_click.animator import Animator
 from follow_your_click.clip import Clip
 from follow_your_click.errors import ImageError, RegionError, SettingsError
 from follow_your_click.pipeline import RegionalAnimationPipeline
+from follow_your_click.planning import MAX_WINDOW
 from follow_your_click.presets import Preset
 from follow_your_click.region import Box, Brush, Click, Region
 
@@ -143,11 +144,14 @@ def test_of_two_overlapping_regions_the_later_lies_on_top(
     animator: Animator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _slide(monkeypatch, animator)
+    monkeypatch.setattr("follow_your_click.planning.MAX_WIDENING", 0.0)  # a window each
     photo = _smooth_photo()
-    regions = [_region(40, 60, strength=2.0), _region(50, 70, strength=2.0)]
+    masks = _mask(40, 60), _mask(50, 70)
+    regions = [Region(mask, prompt="drift left", strength=2.0) for mask in masks]
     both = animator.animate(photo, regions, **SHORT)
-    upper = animator.animate(photo, regions[1:], num_frames=3, seed=2)
-    lower = animator.animate(photo, regions[:1], **SHORT)
+    upper = animator.animate(photo, regions[1:], **SHORT)
+    left_over = Region(masks[0] & ~masks[1], prompt="drift left", strength=2.0)
+    lower = animator.animate(photo, [left_over], **SHORT)
     on_top = (upper.frames != photo).any(axis=(0, 3))
     np.testing.assert_array_equal(both.frames[:, on_top], upper.frames[:, on_top])
     np.testing.assert_array_equal(both.frames[:, ~on_top], lower.frames[:, ~on_top])
@@ -213,7 +217,9 @@ def test_the_plan_is_json_and_is_what_the_clip_says(animator: Animator) -> None:
     settings = {**SHORT, "fps": 12.0, "num_inference_steps": 1, "guidance_scale": 2.0}
     plan = animator.plan(_photo(), regions, **settings)
     clip = animator.animate(_photo(), regions, **settings)
+    estimate = plan.pop("estimate")
     assert json.loads(json.dumps(plan)) == clip.settings
+    assert [window["regions"] for window in estimate["windows"]] == [[2], [1]]
     assert plan["model"] == "tiny"
     assert plan["num_inference_steps"] == 1
     assert (plan["photo"]["width"], plan["photo"]["height"]) == (WIDTH, HEIGHT)

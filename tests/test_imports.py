@@ -16,8 +16,9 @@ SOURCE = Path(__file__).parent.parent / "src" / PACKAGE
 LAYERS = (
     {"errors", "region", "clip", "photo", "video", "flow"},
     {"models", "segmentation", "data"},
-    {"pipeline", "rendering"},
-    {"animator", "presets", "training", "evaluation"},
+    {"pipeline", "pipeline_inputs", "rendering"},
+    {"regional", "layering", "presets"},
+    {"planning", "animator", "project", "training", "evaluation"},
     {"interfaces"},
 )
 LAYER_OF = {part: number for number, layer in enumerate(LAYERS) for part in layer}

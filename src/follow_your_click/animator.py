@@ -1,7 +1,7 @@
 """`Animator`: a photo and its regions -> a clip. The main job, and the order in which it is done.
 
     segmentation   clicks, boxes, strokes, mask files -> a mask (H, W) per region
-    crop plan      a square window around each mask, with room for its motion
+    planning       square windows around the masks, with room for their motion; near regions share one
     pipeline       window -> generated frames at the model's size
     rendering      the generated motion carried over to the photo's own pixels
     clip           the photo, and a patch of moving pixels per region
@@ -12,13 +12,12 @@ Axis legend: H W rows and columns of the photo, L frames, m model pixels.
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -28,47 +27,28 @@ from PIL import Image
 
 from follow_your_click.clip import Clip, Patch
 from follow_your_click.errors import RegionError, SettingsError
+from follow_your_click.layering import divided, kept_still, laid_over
 from follow_your_click.photo import photo_sha256, read_photo
-from follow_your_click.pipeline import RegionalAnimationOutput, RegionalAnimationPipeline
+from follow_your_click.pipeline import RegionalAnimationPipeline
+from follow_your_click.planning import (
+    Cost,
+    RegionPlan,
+    WindowPlan,
+    estimate,
+    plan_regions,
+    share_windows,
+)
 from follow_your_click.presets import Preset, find_model, load_pipeline, load_preset
-from follow_your_click.region import Box, Click, Region
-from follow_your_click.rendering import CropPlan, Rendered, plan_crop, render
-from follow_your_click.segmentation import GrabCutSegmenter, Segmenter
-from follow_your_click.segmentation.resolve import region_mask
+from follow_your_click.region import HoldStill, Region, Selection
+from follow_your_click.regional import RegionCondition, animate_regions
+from follow_your_click.rendering import Rendered, render
+from follow_your_click.segmentation import Segmenter
+from follow_your_click.segmentation.registry import load_segmenter
+from follow_your_click.segmentation.resolve import check_masks, needs_segmenter, region_mask
 
 Photo = str | Path | Image.Image | npt.NDArray[np.uint8]
 Progress = Callable[[str, int, int], None]
 """Called as progress(stage, steps done, steps in all)."""
-
-REFERENCE_SIDE = 256  # px: strengths are given at a short side of this length (design)
-CONTEXT = 0.35  # surroundings in the window, as a share of the object's longer side
-# The widest window, in lengths of the object: beyond it the model would see too little of it.
-MAX_WINDOW = 4.5
-
-
-@dataclass(frozen=True)
-class RegionPlan:
-    """One region, resolved: its mask, its window and its strengths.
-
-    Args:
-        strength: px per frame at a short side of 256 px of the photo.
-        window_strength: the same motion in px per frame at 256 px of the window, as the model is told.
-    """
-
-    region: Region
-    mask: npt.NDArray[np.float32]
-    window: CropPlan
-    strength: float
-    window_strength: float
-
-    def to_json(self) -> dict[str, Any]:
-        """What of it belongs into a clip's settings."""
-        return {
-            **self.region.to_json(),
-            "strength": round(self.strength, 4),
-            "window_strength": round(self.window_strength, 4),
-            "window": asdict(self.window),
-        }
 
 
 @dataclass(frozen=True)
@@ -93,10 +73,11 @@ class RunSettings:
 
 @dataclass(frozen=True)
 class _Generated:
-    """frames: uint8 (L, m, m, 3). displacement: float32 (L, h, w, 2) in shares of the window, if the model states it."""
+    """frames: uint8 (L, m, m, 3). displacements: of each region, float32 (L, h, w, 2) in shares of the window, if the
+    model states them."""
 
     frames: npt.NDArray[np.uint8]
-    displacement: npt.NDArray[np.float32] | None
+    displacements: list[npt.NDArray[np.float32] | None]
 
 
 @dataclass
@@ -126,7 +107,7 @@ class Animator:
     Args:
         pipeline: the model.
         preset: its settings.
-        segmenter: turns clicks and boxes into masks.
+        segmenter: turns clicks and boxes into masks; None: the embedded one.
     """
 
     def __init__(
@@ -137,7 +118,7 @@ class Animator:
     ) -> None:
         self.pipeline = pipeline
         self.preset = preset
-        self.segmenter: Segmenter = GrabCutSegmenter() if segmenter is None else segmenter
+        self.segmenter: Segmenter = load_segmenter() if segmenter is None else segmenter
 
     @classmethod
     def from_pretrained(
@@ -155,7 +136,7 @@ class Animator:
         folder = find_model(model)
         return cls(load_pipeline(folder, device=device), load_preset(folder), segmenter)
 
-    def masks(self, image: Photo, regions: Sequence[Region]) -> list[npt.NDArray[np.float32]]:
+    def masks(self, image: Photo, regions: Sequence[Selection]) -> list[npt.NDArray[np.float32]]:
         """The mask (H, W), 0 ... 1, of each region of a photo.
 
         Raises:
@@ -163,7 +144,7 @@ class Animator:
             RegionError: a region lies outside the photo or selects nothing.
         """
         photo = read_photo(image)
-        if any(isinstance(area, Click | Box) for region in regions for area in region.areas):
+        if any(needs_segmenter(region) for region in regions):
             self.segmenter.set_image(photo)  # costly; strokes and mask files do without
         return [region_mask(photo, region, self.segmenter) for region in regions]
 
@@ -172,22 +153,28 @@ class Animator:
         image: Photo,
         regions: Sequence[Region],
         *,
+        hold_still: Sequence[HoldStill] = (),
         num_frames: int = 16,
         fps: float = 8.0,
         num_inference_steps: int | None = None,
         guidance_scale: float | None = None,
         seed: int = 0,
     ) -> dict[str, Any]:
-        """The settings that `animate` would use, resolved; segments, but does not run the model."""
+        """What `animate` would do: its settings, windows and an estimate of the time; does not run the model."""
         settings = self._settings(num_frames, fps, num_inference_steps, guidance_scale, seed)
         photo = read_photo(image)
-        return self._describe(photo, self._plans(photo, regions, settings), settings)
+        plans, held = self._plans(photo, regions, hold_still, settings)
+        cost = self._cost(settings)
+        windows = share_windows(plans, photo.shape[:2], cost)
+        described = self._describe(photo, plans, windows, hold_still, settings)
+        return {**described, "estimate": estimate(windows, cost)}
 
     def animate(
         self,
         image: Photo,
         regions: Sequence[Region],
         *,
+        hold_still: Sequence[HoldStill] = (),
         num_frames: int = 16,
         fps: float = 8.0,
         num_inference_steps: int | None = None,
@@ -199,7 +186,8 @@ class Animator:
 
         Args:
             image: a file, a PIL image, or uint8 (H, W, 3) RGB.
-            regions: at least one; where two overlap, the later lies on top.
+            regions: at least one; where two overlap, the later lies on top and has the shared pixels to itself.
+            hold_still: areas that do not change in any frame; what moves into one passes behind it.
             num_frames: frames of the clip, the photo being the first.
             fps: frames per second.
             num_inference_steps: denoising steps; None: the model's own.
@@ -214,38 +202,46 @@ class Animator:
         run = _Run(progress)
         photo = read_photo(image)
         with run.stage("segment"):
-            plans = self._plans(photo, regions, settings)
-        patches: list[Patch] = []
-        for index, plan in enumerate(plans):
-            generated = self._generate(photo, plan, settings, settings.seed + index, run)
+            plans, held = self._plans(photo, regions, hold_still, settings)
+        windows = share_windows(plans, photo.shape[:2], self._cost(settings))
+        rendered: dict[int, Rendered] = {}
+        for window in windows:
+            generated = self._generate(photo, window, settings, run)
             with run.stage("render"):
-                rendered = render(
-                    photo, plan.mask, plan.window, generated.frames, generated.displacement
-                )
-                patches.append(_laid_over(rendered, patches))
+                for plan, displacement in zip(window.regions, generated.displacements, strict=True):
+                    made = render(photo, plan.mask, window.window, generated.frames, displacement)
+                    rendered[plan.index] = kept_still(made, photo, held)
+        patches: list[Patch] = []
+        for index in sorted(rendered):
+            patches.append(laid_over(rendered[index], patches))
         return Clip(
             background=photo,
             patches=tuple(patches),
             num_frames=settings.num_frames,
             fps=settings.fps,
-            settings=self._describe(photo, plans, settings),
+            settings=self._describe(photo, plans, windows, hold_still, settings),
             region_mask=np.max([plan.mask for plan in plans], axis=0) > 0.5,
             seconds=run.seconds,
         )
 
     def _generate(
-        self,
-        photo: npt.NDArray[np.uint8],
-        plan: RegionPlan,
-        settings: RunSettings,
-        seed: int,
-        run: _Run,
+        self, photo: npt.NDArray[np.uint8], plan: WindowPlan, settings: RunSettings, run: _Run
     ) -> _Generated:
         """What the model makes of one window."""
         window = plan.window.extract(photo)
-        covered = plan.window.extract_mask(plan.mask)
-        # A thread of an object covers no model pixel by half; the model must be shown something that moves.
-        mask = (covered > min(0.5, covered.max() / 2)).astype(np.float32)
+        conditions = []
+        for region in plan.regions:
+            covered = plan.window.extract_mask(region.mask)
+            # A thread of an object covers no model pixel by half; the model must be shown something that moves.
+            mask = (covered > min(0.5, covered.max() / 2)).astype(np.float32)
+            conditions.append(
+                RegionCondition(
+                    torch.from_numpy(mask),
+                    region.region.prompt,
+                    region.window_strength,
+                    settings.seed + region.region.seed_offset,
+                )
+            )
         steps = settings.num_inference_steps
         with run.stage("encode"):
             first_frame_latents = self.pipeline.encode_image(Image.fromarray(window))
@@ -256,28 +252,31 @@ class Animator:
             return {}
 
         with run.stage("denoise", steps):
-            output = self.pipeline(
-                first_frame_latents=first_frame_latents,
-                region_mask=mask,
-                motion_prompt=plan.region.prompt,
-                motion_strength=plan.window_strength,
+            latents, displacements = animate_regions(
+                self.pipeline,
+                first_frame_latents,
+                conditions,
                 fps=settings.fps,
                 num_frames=settings.num_frames,
                 num_inference_steps=steps,
                 guidance_scale=settings.guidance_scale,
-                generator=torch.Generator().manual_seed(seed),
-                output_type="latent",
                 callback_on_step_end=on_step,
             )
-        output = cast(RegionalAnimationOutput, output)
         with run.stage("decode"):
-            frames = self.pipeline.decode_latents(output.frames)[0]
+            frames = self.pipeline.decode_latents(latents)[0]
         pixels = rearrange((frames * 255).round().byte(), "f c h w -> f h w c").cpu().numpy()
-        displacement = None
-        if output.displacement is not None:
-            fields = rearrange(output.displacement[0].float(), "c f h w -> f h w c")
-            displacement = np.ascontiguousarray(fields.cpu().numpy())
-        return _Generated(np.ascontiguousarray(pixels), displacement)
+        return _Generated(
+            np.ascontiguousarray(pixels),
+            [None if d is None else _as_fields(d) for d in displacements],
+        )
+
+    def _cost(self, settings: RunSettings) -> Cost:
+        return Cost.of(
+            self.preset,
+            together=self.pipeline.unet.displacement is None,
+            steps=settings.num_inference_steps,
+            guided=settings.guidance_scale != 1.0,
+        )
 
     def _settings(
         self,
@@ -301,95 +300,57 @@ class Animator:
         )
 
     def _plans(
-        self, photo: npt.NDArray[np.uint8], regions: Sequence[Region], settings: RunSettings
-    ) -> list[RegionPlan]:
-        if not regions:
-            raise RegionError("got no region; expected at least one, such as a click and a prompt")
-        plans = []
-        for region, mask in zip(regions, self.masks(photo, regions), strict=True):
-            # No comprehension: it would put a frame between a warning and the caller it points to.
-            plans.append(self._plan_region(photo, region, mask, settings))
-        return plans
-
-    def _plan_region(
         self,
         photo: npt.NDArray[np.uint8],
-        region: Region,
-        mask: npt.NDArray[np.float32],
+        regions: Sequence[Region],
+        hold_still: Sequence[HoldStill],
         settings: RunSettings,
-    ) -> RegionPlan:
-        """Window and strengths of one region.
-
-        The window has room for an object that travels in a straight line at the asked strength; what is
-        not asked for is chosen at a strength that suits the window.
-        """
-        rows, columns = np.nonzero(mask > 0.5)
-        extent = 1 + max(int(np.ptp(rows)), int(np.ptp(columns)))
-        short = min(photo.shape[:2])
-        near = (1 + 2 * CONTEXT) * extent
-        if region.strength is None:
-            reach = self.preset.window_strength * (settings.num_frames - 1) / REFERENCE_SIDE
-            wanted = near / max(1 - 2 * reach, near / (MAX_WINDOW * extent))
-        else:
-            speed = region.strength * short / REFERENCE_SIDE
-            wanted = near + 2 * speed * (settings.num_frames - 1)
-        travel = (min(wanted, MAX_WINDOW * extent) - near) / 2
-        window = plan_crop(
-            mask, model_size=self.preset.size, travel=max(travel, 0), context=CONTEXT
+    ) -> tuple[list[RegionPlan], npt.NDArray[np.bool_]]:
+        """Every region by itself, and the pixels (H, W) that are held still."""
+        if not regions:
+            raise RegionError("got no region; expected at least one, such as a click and a prompt")
+        masks = self.masks(photo, [*regions, *hold_still])
+        moving, still = masks[: len(regions)], masks[len(regions) :]
+        check_masks(moving, photo.shape[:2], hold_still=still)
+        held = np.any(
+            [np.zeros(photo.shape[:2], np.bool_), *(mask > 0.5 for mask in still)], axis=0
         )
-        scale = short / window.side
-        limit = self.preset.max_window_strength
-        if region.strength is None:
-            window_strength = self.preset.window_strength
-        else:
-            window_strength = min(region.strength * scale, limit)
-            if region.strength * scale > limit:
-                warnings.warn(
-                    f"strength {region.strength:g} is more than the model knows for a region of this size;"
-                    f" using {limit / scale:.2g}",
-                    stacklevel=4,
-                )
-        return RegionPlan(region, mask, window, window_strength / scale, window_strength)
+        own = divided(moving, held)
+        plans = plan_regions(
+            photo.shape[:2], regions, own, self.preset, num_frames=settings.num_frames
+        )
+        return plans, held
 
     def _describe(
         self,
         photo: npt.NDArray[np.uint8],
         plans: Sequence[RegionPlan],
+        windows: Sequence[WindowPlan],
+        hold_still: Sequence[HoldStill],
         settings: RunSettings,
     ) -> dict[str, Any]:
+        seen = {plan.index: plan for window in windows for plan in window.regions}
+        asked = any(needs_segmenter(each) for each in [*(p.region for p in plans), *hold_still])
         return {
             "version": _package_version(),
             "model": self.preset.name,
             "scheduler": type(self.pipeline.scheduler).__name__,
-            "segmenter": type(self.segmenter).__name__,
+            "segmenter": type(self.segmenter).__name__ if asked else None,
             "photo": {
                 "width": photo.shape[1],
                 "height": photo.shape[0],
                 "sha256": photo_sha256(photo),
             },
-            "regions": [plan.to_json() for plan in plans],
+            "regions": [seen[plan.index].to_json() for plan in plans],
+            "hold_still": [held.to_json() for held in hold_still],
             **asdict(settings),
         }
 
 
-def _laid_over(rendered: Rendered, earlier: Sequence[Patch]) -> Patch:
-    """A rendered patch that shows, where it changes nothing, the patches that lie below it."""
-    frames = rendered.frames
-    height, width = frames.shape[1:3]
-    still = ~rendered.changed
-    for patch in earlier:
-        left, top = max(patch.x, rendered.x), max(patch.y, rendered.y)
-        right = min(patch.x + patch.frames.shape[2], rendered.x + width)
-        bottom = min(patch.y + patch.frames.shape[1], rendered.y + height)
-        if left >= right or top >= bottom:
-            continue
-        here = np.s_[top - rendered.y : bottom - rendered.y, left - rendered.x : right - rendered.x]
-        there = np.s_[:, top - patch.y : bottom - patch.y, left - patch.x : right - patch.x]
-        frames = frames.copy()
-        frames[:, *here] = np.where(
-            still[here][None, ..., None], patch.frames[there], frames[:, *here]
-        )
-    return Patch(rendered.x, rendered.y, frames)
+def _as_fields(displacement: torch.Tensor) -> npt.NDArray[np.float32]:
+    """(2, L, h, w) -> float32 (L, h, w, 2)."""
+    fields = rearrange(displacement.float(), "c f h w -> f h w c")
+    return np.ascontiguousarray(fields.cpu().numpy())
 
 
 def _check_range(name: str, value: float, low: float, high: float) -> None:

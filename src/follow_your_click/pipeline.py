@@ -26,7 +26,7 @@ from einops import rearrange
 from PIL import Image
 from torch import Tensor, nn
 
-from follow_your_click.errors import PromptError, SettingsError
+from follow_your_click.errors import SettingsError
 
 # Imported for its registration alone: diffusers loads a component only from a module that is already imported.
 from follow_your_click.models import autoencoder as autoencoder
@@ -34,11 +34,20 @@ from follow_your_click.models.conditioning import (
     Layout,
     carry_first_frame,
     denoiser_input,
-    latent_region_mask,
     mask_first_frame,
 )
+from follow_your_click.models.regions import region_shares
 from follow_your_click.models.text_encoder import encode_text
 from follow_your_click.models.unet import RegionalMotionOutput, RegionalMotionUNet
+from follow_your_click.pipeline_inputs import (
+    MotionPrompts,
+    Prompts,
+    Texts,
+    check_range,
+    embed_texts,
+    latent_masks,
+    regional_strengths,
+)
 
 OutputType = Literal["pil", "np", "pt", "latent"]
 StepCallback = Callable[["RegionalAnimationPipeline", int, int, dict[str, Any]], dict[str, Any]]
@@ -113,7 +122,7 @@ class RegionalAnimationPipeline(DiffusionPipeline, StableDiffusionLoraLoaderMixi
         image: ImageInput | None = None,
         region_mask: npt.NDArray[Any] | Tensor | None = None,
         *,
-        motion_prompt: str | list[str] | None = None,
+        motion_prompt: MotionPrompts | None = None,
         prompt: str | list[str] | None = None,
         negative_prompt: str | list[str] | None = None,
         motion_strength: float | Tensor = 3.0,
@@ -133,16 +142,22 @@ class RegionalAnimationPipeline(DiffusionPipeline, StableDiffusionLoraLoaderMixi
         callback_on_step_end: StepCallback | None = None,
         callback_on_step_end_tensor_inputs: Sequence[str] = ("latents",),
     ) -> RegionalAnimationOutput | tuple[Any]:
-        """Animate a batch of B images, one region each.
+        """Animate a batch of B images, one region each; or R regions each, if the network has no displacement head.
+
+        With R regions `region_mask` is (B, R, H, W), the later on top, `motion_prompt` holds B lists of R texts and
+        `motion_strength` is (B, R). Every position then attends to its own region's text in the spatial and the MA
+        layers and takes its region's strength; the background is told "still" and strength 0. For networks with
+        that head see `regional.animate_regions`.
 
         Args:
             image: B images of one size, sides multiples of the autoencoder's downscale; PIL, (H, W, 3) uint8,
                 or tensors (B, 3, H, W) in [0, 1]. Not needed with `first_frame_latents`.
-            region_mask: (H, W) or (B, 1, H, W), 0 ... 1, 1 = may move; of the images' or the latents' size.
+            region_mask: (H, W), (B, 1, H, W) or (B, R, H, W), 0 ... 1, 1 = may move; of the images' or the
+                latents' size.
             motion_prompt: how the region moves; goes to the MA layers, and to the spatial ones without `prompt`.
             prompt: a caption of the whole scene.
             negative_prompt: what guidance leads away from; the empty text by default.
-            motion_strength: px per frame at 256 px of image side, from 0, one number or (B,).
+            motion_strength: px per frame at 256 px of image side, from 0, one number, (B,) or (B, R).
             fps: frames per second that the clip is meant for.
             guidance_scale: classifier-free guidance; 1.0 = off, one forward per step.
             first_frame_mask_ratio: share of first-frame latents hidden, as in training; 0 in use.
@@ -163,9 +178,9 @@ class RegionalAnimationPipeline(DiffusionPipeline, StableDiffusionLoraLoaderMixi
             raise SettingsError(
                 f"got output_type {output_type!r}; expected one of {get_args(OutputType)}"
             )
-        _check_range("fps", fps, 0, math.inf)
-        _check_range("guidance_scale", guidance_scale, -math.inf, math.inf)
-        _check_range("first_frame_mask_ratio", first_frame_mask_ratio, 0, 1)
+        check_range("fps", fps, 0, math.inf)
+        check_range("guidance_scale", guidance_scale, -math.inf, math.inf)
+        check_range("first_frame_mask_ratio", first_frame_mask_ratio, 0, 1)
         self._interrupt = False
         self._guidance_scale = guidance_scale
         if first_frame_latents is None:
@@ -175,13 +190,23 @@ class RegionalAnimationPipeline(DiffusionPipeline, StableDiffusionLoraLoaderMixi
         batch, _, height, width = first_frame_latents.shape
         if region_mask is None:
             raise SettingsError("got no region_mask; expected (H, W) or (B, 1, H, W)")
-        mask = self._latent_mask(region_mask, batch, (height, width))
-        strength = _strengths(motion_strength, batch)
-        texts = self._embed(
-            batch, motion_prompt, prompt, negative_prompt,
-            prompt_embeds, motion_prompt_embeds, negative_prompt_embeds,
-        )  # fmt: skip
+        mask = latent_masks(region_mask, batch, (height, width), vae_downscale(self.vae))
+        shares = region_shares(mask) if mask.shape[1] > 1 else None
+        if shares is not None and self.unet.displacement is not None:
+            raise SettingsError(
+                f"got {mask.shape[1]} regions for a network with a displacement head; expected one: use"
+                " regional.animate_regions"
+            )
+        strength = regional_strengths(motion_strength, batch, mask.shape[1])
         device, dtype = self._execution_device, self.unet.dtype
+        texts = embed_texts(
+            lambda texts: encode_text(self.text_encoder, self.tokenizer, texts),
+            Prompts(motion_prompt, prompt, negative_prompt),
+            Texts(prompt_embeds, motion_prompt_embeds, negative_prompt_embeds),
+            batch=batch,
+            regions=mask.shape[1],
+            guided=guidance_scale != 1.0,
+        ).to(device, dtype)
         self.scheduler.set_timesteps(num_inference_steps, device=device)
         channels = int(self.unet.config.out_channels)
         shape = (batch, channels, num_frames, height, width)
@@ -196,6 +221,8 @@ class RegionalAnimationPipeline(DiffusionPipeline, StableDiffusionLoraLoaderMixi
             one = one if one is not None else torch.Generator().manual_seed(0)
             hidden = mask_first_frame(first.to(one.device), first_frame_mask_ratio, generator=one)
             first = hidden.to(device, dtype)
+        if shares is not None:
+            mask, shares = 1 - shares[:, :1], shares.to(device, dtype)
         mask = mask.to(device, dtype)
         latents, displacement = self._denoise(
             latents,
@@ -204,6 +231,7 @@ class RegionalAnimationPipeline(DiffusionPipeline, StableDiffusionLoraLoaderMixi
             texts,
             strength.to(device),
             torch.full((batch,), float(fps), device=device),
+            shares,
             generator,
             callback_on_step_end,
             callback_on_step_end_tensor_inputs,
@@ -221,9 +249,10 @@ class RegionalAnimationPipeline(DiffusionPipeline, StableDiffusionLoraLoaderMixi
         latents: Tensor,
         region_mask: Tensor,
         first_frame_latents: Tensor,
-        texts: _Texts,
+        texts: Texts,
         motion_strength: Tensor,
         fps: Tensor,
+        shares: Tensor | None,
         generator: torch.Generator | list[torch.Generator] | None,
         callback: StepCallback | None,
         callback_tensors: Sequence[str],
@@ -235,6 +264,8 @@ class RegionalAnimationPipeline(DiffusionPipeline, StableDiffusionLoraLoaderMixi
         conditions = _repeat_batch(
             (region_mask, first_frame_latents, motion_strength, fps), 2 if guided else 1
         )
+        if shares is not None and guided:
+            shares = torch.cat([shares] * 2)
         with self.progress_bar(total=len(self.scheduler.timesteps)) as bar:
             for index, timestep in enumerate(self.scheduler.timesteps):
                 if self._interrupt:
@@ -254,6 +285,7 @@ class RegionalAnimationPipeline(DiffusionPipeline, StableDiffusionLoraLoaderMixi
                     motion_encoder_hidden_states=texts.stacked(texts.motion_prompt, guided),
                     motion_strength=conditions[2],
                     fps=conditions[3],
+                    region_shares=shares,
                 )
                 output = self._guided(predicted.sample) if guided else predicted.sample
                 if index == 0 and predicted.displacement is not None:
@@ -326,70 +358,10 @@ class RegionalAnimationPipeline(DiffusionPipeline, StableDiffusionLoraLoaderMixi
         pixels = (arrays * 255).round().astype(np.uint8)
         return [[Image.fromarray(frame) for frame in clip] for clip in pixels]
 
-    def _embed(
-        self,
-        batch: int,
-        motion_prompt: str | list[str] | None,
-        prompt: str | list[str] | None,
-        negative_prompt: str | list[str] | None,
-        prompt_embeds: Tensor | None,
-        motion_prompt_embeds: Tensor | None,
-        negative_prompt_embeds: Tensor | None,
-    ) -> _Texts:
-        def embed(text: str | list[str]) -> Tensor:
-            texts = [text] * batch if isinstance(text, str) else list(text)
-            if len(texts) != batch:
-                raise PromptError(f"got {len(texts)} prompts for {batch} images; expected one each")
-            return encode_text(self.text_encoder, self.tokenizer, texts)
-
-        if motion_prompt_embeds is None:
-            if motion_prompt is None:
-                raise PromptError("got no motion_prompt; expected a phrase such as 'sway'")
-            motion_prompt_embeds = embed(motion_prompt)
-        if prompt_embeds is None:
-            prompt_embeds = motion_prompt_embeds if prompt is None else embed(prompt)
-        if negative_prompt_embeds is None and self._guidance_scale != 1.0:
-            negative_prompt_embeds = embed(negative_prompt or "")
-        device, dtype = self._execution_device, self.unet.dtype
-
-        def placed(embeds: Tensor) -> Tensor:
-            if len(embeds) != batch:
-                raise PromptError(
-                    f"got embeddings of {len(embeds)} texts for {batch} images; expected one each"
-                )
-            return embeds.to(device, dtype)
-
-        negative = None if negative_prompt_embeds is None else placed(negative_prompt_embeds)
-        return _Texts(placed(prompt_embeds), placed(motion_prompt_embeds), negative)
-
-    def _latent_mask(
-        self, region_mask: npt.NDArray[Any] | Tensor, batch: int, size: tuple[int, int]
-    ) -> Tensor:
-        """The mask at latent size, (B, 1, h, w)."""
-        if not isinstance(region_mask, Tensor):
-            region_mask = torch.from_numpy(np.ascontiguousarray(region_mask))
-        mask = region_mask.float()
-        if mask.ndim == 2:
-            mask = mask[None, None]
-        factor = vae_downscale(self.vae)
-        height, width = (factor * side for side in size)
-        sizes = (size, (height, width))
-        fits = mask.ndim == 4 and mask.shape[0] in (1, batch) and mask.shape[1] == 1
-        if not fits or tuple(mask.shape[2:]) not in sizes:
-            raise SettingsError(
-                f"got a region_mask of shape {tuple(region_mask.shape)};"
-                f" expected {height, width} or {batch, 1, height, width}"
-            )
-        if not (mask.min() >= 0 and mask.max() <= 1):
-            raise SettingsError(
-                f"got region_mask values from {mask.min():g} to {mask.max():g}; expected 0 to 1"
-            )
-        return latent_region_mask(mask.expand(batch, -1, -1, -1), size)
-
     def _check(self, num_frames: int, steps: int, callback_tensors: Sequence[str]) -> None:
         most = int(self.unet.config.motion_max_seq_length)
-        _check_range("num_frames", num_frames, 1, most)
-        _check_range("num_inference_steps", steps, 1, self.scheduler.config.num_train_timesteps)
+        check_range("num_frames", num_frames, 1, most)
+        check_range("num_inference_steps", steps, 1, self.scheduler.config.num_train_timesteps)
         unknown = set(callback_tensors) - set(self._callback_tensor_inputs)
         if unknown:
             raise SettingsError(
@@ -402,25 +374,6 @@ class RegionalAnimationPipeline(DiffusionPipeline, StableDiffusionLoraLoaderMixi
         return {"generator": generator} if "generator" in accepted else {}
 
 
-@dataclass(frozen=True)
-class _Texts:
-    """Embeddings (B, N, D) of the caption, the motion prompt and, with guidance, the negative text."""
-
-    prompt: Tensor
-    motion_prompt: Tensor
-    negative: Tensor | None
-
-    def stacked(self, embeds: Tensor, guided: bool) -> Tensor:
-        return torch.cat([cast(Tensor, self.negative), embeds]) if guided else embeds
-
-    def replaced(self, tensors: dict[str, Any]) -> _Texts:
-        return _Texts(
-            tensors.get("prompt_embeds", self.prompt),
-            tensors.get("motion_prompt_embeds", self.motion_prompt),
-            self.negative,
-        )
-
-
 def _repeat_batch(tensors: Sequence[Tensor], times: int) -> list[Tensor]:
     return [torch.cat([tensor] * times) for tensor in tensors]
 
@@ -429,21 +382,6 @@ def vae_downscale(vae: Any) -> int:
     """Pixels per latent position in each direction."""
     widths = getattr(vae.config, "block_out_channels", None)
     return 8 if widths is None else int(2 ** (len(widths) - 1))
-
-
-def _strengths(motion_strength: float | Tensor, batch: int) -> Tensor:
-    """One strength per clip, (B,)."""
-    strengths = torch.as_tensor(motion_strength, dtype=torch.float32).reshape(-1)
-    if len(strengths) not in (1, batch) or not (strengths.isfinite() & (strengths >= 0)).all():
-        raise SettingsError(
-            f"got motion_strength {strengths.tolist()}; expected numbers from 0, one or {batch}"
-        )
-    return strengths.expand(batch)
-
-
-def _check_range(name: str, value: float, low: float, high: float) -> None:
-    if not (low <= value <= high and math.isfinite(value)):
-        raise SettingsError(f"got {name} {value}; expected {low:g} to {high:g}")
 
 
 def _load_offloaded(module: Any) -> None:

@@ -20,6 +20,24 @@ PRESET_FILE = "preset.json"
 EMBEDDED = ("mini",)
 
 
+class Seconds(BaseModel):
+    """What a clip of 16 frames costs on two CPU cores, for the plan of its windows and the estimate of a dry run.
+
+    Args:
+        forward: the network once, for one region.
+        codec: encoding the window and decoding the frames.
+        render: rendering one region, whatever its size.
+        render_megapixel: the same, per megapixel of the window in the photo.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    forward: float = Field(default=1.0, ge=0)
+    codec: float = Field(default=1.0, ge=0)
+    render: float = Field(default=0.3, ge=0)
+    render_megapixel: float = Field(default=0.8, ge=0)
+
+
 class Preset(BaseModel):
     """How a model is run when the caller does not say otherwise; stands in its folder as preset.json.
 
@@ -29,6 +47,7 @@ class Preset(BaseModel):
         guidance_scale: classifier-free guidance, 1.0 = off.
         window_strength: strength where none is asked for, px per frame at 256 px of the window's side.
         max_window_strength: the strongest motion that the model has been trained on, same unit.
+        seconds: measured costs.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -39,6 +58,7 @@ class Preset(BaseModel):
     guidance_scale: float = Field(ge=1)
     window_strength: float = Field(gt=0)
     max_window_strength: float = Field(gt=0)
+    seconds: Seconds = Seconds()
 
     @model_validator(mode="after")
     def _default_is_allowed(self) -> Preset:

@@ -13,6 +13,8 @@ from diffusers.models.embeddings import SinusoidalPositionalEmbedding
 from einops import rearrange
 from torch import Tensor, nn
 
+from follow_your_click.models.regions import regional_attention
+
 
 class MotionTransformerBlock(nn.Module):
     """Two temporal self-attentions, the MA cross-attention and a feed-forward, each with a residual.
@@ -45,8 +47,17 @@ class MotionTransformerBlock(nn.Module):
             nn.init.zeros_(self.attn_text.to_out[0].weight)
             nn.init.zeros_(self.attn_text.to_out[0].bias)
 
-    def forward(self, hidden: Tensor, motion_text: Tensor | None, batch_size: int) -> Tensor:
-        """hidden (B H W, F, C), motion_text (B, N, D) -> (B H W, F, C)."""
+    def forward(
+        self,
+        hidden: Tensor,
+        motion_text: Tensor | None,
+        batch_size: int,
+        shares: Tensor | None = None,
+    ) -> Tensor:
+        """hidden (B H W, F, C), motion_text (B, N, D) -> (B H W, F, C).
+
+        With several regions motion_text is (B, R, N, D) and shares (B, R, H W).
+        """
         hidden = hidden + self.attn1(self.pos_embed(self.norm1(hidden)))
         hidden = hidden + self.attn2(self.pos_embed(self.norm2(hidden)))
         if self.attn_text is not None and motion_text is not None:
@@ -54,7 +65,9 @@ class MotionTransformerBlock(nn.Module):
             frames = hidden.shape[1]
             query = self.pos_embed(self.norm_text(hidden))
             query = rearrange(query, "(b n) f c -> b (n f) c", b=batch_size)
-            update = self.attn_text(query, encoder_hidden_states=motion_text)
+            if shares is not None:
+                shares = shares.repeat_interleave(frames, dim=2)
+            update = regional_attention(self.attn_text, query, motion_text, shares)
             hidden = hidden + rearrange(update, "b (n f) c -> (b n) f c", f=frames)
         output: Tensor = hidden + self.ff(self.norm3(hidden))
         return output
@@ -90,14 +103,23 @@ class MotionModule(nn.Module):
         self.proj_out = nn.Linear(channels, channels)
 
     def forward(
-        self, hidden: Tensor, *, num_frames: int, motion_text: Tensor | None = None
+        self,
+        hidden: Tensor,
+        *,
+        num_frames: int,
+        motion_text: Tensor | None = None,
+        shares: Tensor | None = None,
     ) -> Tensor:
-        """hidden (B F, C, H, W), motion_text (B, N, D) or None -> (B F, C, H, W)."""
+        """hidden (B F, C, H, W), motion_text (B, N, D) or None -> (B F, C, H, W).
+
+        With several regions motion_text is (B, R, N, D) and shares (B, R, H, W).
+        """
         height, width = hidden.shape[-2:]
         clips = rearrange(hidden, "(b f) c h w -> b c f h w", f=num_frames)
         tokens = rearrange(self.norm(clips), "b c f h w -> (b h w) f c")
         tokens = self.proj_in(tokens)
         for block in self.transformer_blocks:
-            tokens = block(tokens, motion_text, clips.shape[0])
+            places = None if shares is None else shares.flatten(2)
+            tokens = block(tokens, motion_text, clips.shape[0], places)
         update: Tensor = self.proj_out(tokens)
         return hidden + rearrange(update, "(b h w) f c -> (b f) c h w", h=height, w=width)

@@ -12,6 +12,8 @@ from diffusers.models.attention_processor import Attention
 from einops import rearrange
 from torch import Tensor, nn
 
+from follow_your_click.models.regions import regional_attention
+
 
 class SpatialTransformerBlock(nn.Module):
     """Self-attention within each frame, cross-attention to the caption, feed-forward."""
@@ -28,12 +30,17 @@ class SpatialTransformerBlock(nn.Module):
         self.norm3 = nn.LayerNorm(channels)
         self.ff = FeedForward(channels, activation_fn="geglu")
 
-    def forward(self, hidden: Tensor, text: Tensor) -> Tensor:
-        """hidden (B F, H W, C), text (B, N, D) -> (B F, H W, C)."""
+    def forward(self, hidden: Tensor, text: Tensor, shares: Tensor | None = None) -> Tensor:
+        """hidden (B F, H W, C), text (B, N, D) -> (B F, H W, C).
+
+        With several regions text is (B, R, N, D) and shares (B, R, H W).
+        """
         hidden = hidden + self.attn1(self.norm1(hidden))
         positions = hidden.shape[1]
         query = rearrange(self.norm2(hidden), "(b f) n c -> b (f n) c", b=text.shape[0])
-        update = self.attn2(query, encoder_hidden_states=text)
+        if shares is not None:
+            shares = shares.repeat(1, 1, query.shape[1] // positions)
+        update = regional_attention(self.attn2, query, text, shares)
         hidden = hidden + rearrange(update, "b (f n) c -> (b f) n c", n=positions)
         output: Tensor = hidden + self.ff(self.norm3(hidden))
         return output
@@ -60,11 +67,14 @@ class SpatialTransformer(nn.Module):
         )
         self.proj_out = nn.Conv2d(channels, channels, 1)
 
-    def forward(self, hidden: Tensor, text: Tensor) -> Tensor:
-        """hidden (B F, C, H, W), text (B, N, D) -> (B F, C, H, W)."""
+    def forward(self, hidden: Tensor, text: Tensor, shares: Tensor | None = None) -> Tensor:
+        """hidden (B F, C, H, W), text (B, N, D) -> (B F, C, H, W).
+
+        With several regions text is (B, R, N, D) and shares (B, R, H, W).
+        """
         height = hidden.shape[-2]
         tokens = rearrange(self.proj_in(self.norm(hidden)), "b c h w -> b (h w) c")
         for block in self.transformer_blocks:
-            tokens = block(tokens, text)
+            tokens = block(tokens, text, None if shares is None else shares.flatten(2))
         update: Tensor = self.proj_out(rearrange(tokens, "b (h w) c -> b c h w", h=height))
         return hidden + update

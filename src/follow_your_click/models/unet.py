@@ -177,6 +177,7 @@ class RegionalMotionUNet(
         motion_encoder_hidden_states: Tensor | None = None,
         motion_strength: Tensor | None = None,
         fps: Tensor | None = None,
+        region_shares: Tensor | None = None,
         down_block_additional_residuals: Sequence[Tensor] | None = None,
         mid_block_additional_residual: Tensor | None = None,
         return_dict: bool = True,
@@ -191,6 +192,9 @@ class RegionalMotionUNet(
             motion_strength: (B,) px per frame at a short side of 256; None: nothing is added, and displacements
                 are those of strength 1.
             fps: (B,) frames per second; None: nothing is added.
+            region_shares: (B, R, H, W), how much of each latent position belongs to each of R regions, 1 in sum.
+                Then the texts are (B, R, N, D) and the strengths (B, R): each position reads its own region's.
+                Not with a displacement head, which speaks of one region.
             down_block_additional_residuals: ControlNet residuals, one (B F, C, H, W) per skip connection.
             mid_block_additional_residual: ControlNet residual of the middle block.
 
@@ -199,14 +203,21 @@ class RegionalMotionUNet(
             head; a tuple holds the sample alone.
         """
         num_frames = sample.shape[2]
+        if region_shares is not None and self.displacement is not None:
+            raise ValueError(
+                "got region_shares with a displacement head; run each region by itself"
+            )
         time = self._embed_time(sample, timestep, motion_strength, fps)
         if self.motion_text_embedding is not None and motion_encoder_hidden_states is not None:
-            time = time + self.motion_text_embedding(motion_encoder_hidden_states.mean(dim=1))
+            time = time + self.motion_text_embedding(motion_encoder_hidden_states.mean(dim=-2))
+        if region_shares is not None and time.ndim == 2:
+            time = time.unsqueeze(1).expand(-1, region_shares.shape[1], -1)
         conditions = Conditions(
             time=time.repeat_interleave(num_frames, dim=0),
             text=encoder_hidden_states,
             motion_text=motion_encoder_hidden_states,
             num_frames=num_frames,
+            shares=region_shares,
         )
         hidden = self.conv_in(rearrange(sample, "b c f h w -> (b f) c h w"))
         skips = [hidden]
@@ -242,7 +253,7 @@ class RegionalMotionUNet(
         motion_strength: Tensor | None,
         fps: Tensor | None,
     ) -> Tensor:
-        """Time embedding plus the strength's and the fps's, (B, E)."""
+        """Time embedding plus the strength's and the fps's, (B, E); of strengths (B, R): (B, R, E)."""
         batch = sample.shape[0]
 
         def sinusoid(values: Tensor) -> Tensor:
@@ -250,12 +261,15 @@ class RegionalMotionUNet(
             return embedded.to(sample.dtype)
 
         time: Tensor = self.time_embedding(sinusoid(torch.as_tensor(timestep)))
-        if motion_strength is not None:
-            scaled = motion_strength.float() * self.config.motion_strength_scale
-            time = time + self.motion_embedding(sinusoid(scaled))
         if fps is not None:
             time = time + self.fps_embedding(sinusoid(fps.float()))
-        return time
+        if motion_strength is None:
+            return time
+        scaled = motion_strength.float() * self.config.motion_strength_scale
+        if scaled.ndim < 2:
+            return cast(Tensor, time + self.motion_embedding(sinusoid(scaled)))
+        regional = [self.motion_embedding(sinusoid(region)) for region in scaled.unbind(dim=1)]
+        return time.unsqueeze(1) + torch.stack(regional, dim=1)
 
 
 def _per_level(value: int | Sequence[int], levels: int) -> tuple[int, ...]:

@@ -10,15 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
+import torch.nn.functional as F
 from diffusers.models.downsampling import Downsample2D
 from diffusers.models.resnet import ResnetBlock2D
 from diffusers.models.upsampling import Upsample2D
 from torch import Tensor, nn
 
 from follow_your_click.models.motion_module import MotionModule
+from follow_your_click.models.regions import regional_resnet
 from follow_your_click.models.spatial import SpatialTransformer
 
 
@@ -77,17 +79,27 @@ class BlockSettings:
 class Conditions:
     """What every block reads beside the hidden state: all per clip but the time embedding.
 
+    With several regions R in a clip, each of the first three has one more axis, R, before the last or last two.
+
     Args:
-        time: (B F, E) time, strength and fps embedding.
-        text: (B, N, D) caption embeddings.
+        time: (B F, E) time, strength and fps embedding; with regions (B F, R, E).
+        text: (B, N, D) caption embeddings; with regions (B, R, N, D).
         motion_text: (B, N, D) motion prompt embeddings, None: the MA layers add nothing.
         num_frames: F.
+        shares: (B, R, H, W), how much of each latent position is each region's; None: one condition for all.
     """
 
     time: Tensor
     text: Tensor
     motion_text: Tensor | None
     num_frames: int
+    shares: Tensor | None = None
+
+    def shares_for(self, hidden: Tensor) -> Tensor | None:
+        """The shares at the size of a hidden state (B F, C, h, w): (B, R, h, w)."""
+        if self.shares is None:
+            return None
+        return F.interpolate(self.shares, size=hidden.shape[-2:], mode="area")
 
 
 class _Block(nn.Module):
@@ -96,7 +108,7 @@ class _Block(nn.Module):
     gradient_checkpointing = False
     _gradient_checkpointing_func: Callable[..., Any]
 
-    def _run(self, layer: nn.Module, hidden: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+    def _run(self, layer: Callable[..., Any], hidden: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         if torch.is_grad_enabled() and self.gradient_checkpointing:
             output: Tensor = self._gradient_checkpointing_func(
                 lambda hidden: layer(hidden, *args, **kwargs), hidden
@@ -104,6 +116,17 @@ class _Block(nn.Module):
             return output
         output = layer(hidden, *args, **kwargs)
         return output
+
+    def _residual(self, hidden: Tensor, conditions: Conditions, resnet: nn.Module) -> Tensor:
+        shares = conditions.shares_for(hidden)
+        if shares is None:
+            return self._run(resnet, hidden, conditions.time)
+        block = cast(ResnetBlock2D, resnet)
+
+        def forward(hidden: Tensor) -> Tensor:
+            return regional_resnet(block, hidden, conditions.time, shares)
+
+        return self._run(forward, hidden)
 
     def _layer(
         self,
@@ -113,15 +136,17 @@ class _Block(nn.Module):
         attention: nn.Module | None,
         motion: nn.Module | None,
     ) -> Tensor:
-        hidden = self._run(resnet, hidden, conditions.time)
+        shares = conditions.shares_for(hidden)
+        hidden = self._residual(hidden, conditions, resnet)
         if attention is not None:
-            hidden = self._run(attention, hidden, conditions.text)
+            hidden = self._run(attention, hidden, conditions.text, shares)
         if motion is not None:
             hidden = self._run(
                 motion,
                 hidden,
                 num_frames=conditions.num_frames,
                 motion_text=conditions.motion_text,
+                shares=shares,
             )
         return hidden
 
@@ -182,7 +207,7 @@ class MidBlock(_Block):
         """(B F, C, H, W) -> (B F, C, H, W)."""
         motion = self.motion_modules[0] if self.has_motion else None
         hidden = self._layer(hidden, conditions, self.resnets[0], self.attentions[0], motion)
-        return self._run(self.resnets[1], hidden, conditions.time)
+        return self._residual(hidden, conditions, self.resnets[1])
 
 
 class UpBlock(_Block):

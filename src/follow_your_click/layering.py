@@ -1,0 +1,71 @@
+"""Which pixel belongs to whom, when regions overlap each other or what is held still.
+
+Axis legend: H W rows and columns of the photo, L frames, h w of a patch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from follow_your_click.clip import Patch
+from follow_your_click.errors import RegionError
+from follow_your_click.rendering import Rendered
+
+
+def divided(
+    masks: Sequence[npt.NDArray[np.float32]], held: npt.NDArray[np.bool_]
+) -> list[npt.NDArray[np.float32]]:
+    """Each region without what lies over it: the later regions, and what is held still.
+
+    Raises:
+        RegionError: nothing of a region is left.
+    """
+    free = 1 - held.astype(np.float32)
+    own: list[npt.NDArray[np.float32]] = []
+    for index in reversed(range(len(masks))):
+        left = masks[index] * free
+        if not (left > 0.5).any():
+            raise RegionError(
+                f"region {index + 1} lies wholly under later regions; expected some pixels of its own: put it"
+                " last, or make the others smaller"
+            )
+        own.append(left)
+        free = free * (1 - masks[index])
+    return own[::-1]
+
+
+def kept_still(
+    rendered: Rendered, photo: npt.NDArray[np.uint8], held: npt.NDArray[np.bool_]
+) -> Rendered:
+    """The patch with the photo where it is held still."""
+    height, width = rendered.changed.shape
+    area = np.s_[rendered.y : rendered.y + height, rendered.x : rendered.x + width]
+    here = held[area]
+    if not here.any():
+        return rendered
+    frames = np.where(here[None, ..., None], photo[area][None], rendered.frames)
+    return replace(rendered, frames=frames, changed=rendered.changed & ~here)
+
+
+def laid_over(rendered: Rendered, earlier: Sequence[Patch]) -> Patch:
+    """A rendered patch that shows, where it changes nothing, the patches that lie below it."""
+    frames = rendered.frames
+    height, width = frames.shape[1:3]
+    still = ~rendered.changed
+    for patch in earlier:
+        left, top = max(patch.x, rendered.x), max(patch.y, rendered.y)
+        right = min(patch.x + patch.frames.shape[2], rendered.x + width)
+        bottom = min(patch.y + patch.frames.shape[1], rendered.y + height)
+        if left >= right or top >= bottom:
+            continue
+        here = np.s_[top - rendered.y : bottom - rendered.y, left - rendered.x : right - rendered.x]
+        there = np.s_[:, top - patch.y : bottom - patch.y, left - patch.x : right - patch.x]
+        frames = frames.copy()
+        frames[:, *here] = np.where(
+            still[here][None, ..., None], patch.frames[there], frames[:, *here]
+        )
+    return Patch(rendered.x, rendered.y, frames)

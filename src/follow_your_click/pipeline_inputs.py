@@ -1,0 +1,179 @@
+"""What `RegionalAnimationPipeline` is given, checked and brought into the network's form.
+
+Axis legend: B clips, R regions of a clip, H W rows and columns (h w of latents), N tokens, D text channels.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from follow_your_click.errors import PromptError, SettingsError
+from follow_your_click.models.conditioning import latent_region_mask
+
+BACKGROUND_PROMPT = "still"  # what positions outside of several regions are told
+
+MotionPrompts = str | list[str] | list[list[str]]
+
+
+@dataclass(frozen=True)
+class Prompts:
+    """Texts as the caller gives them: one for all clips, or one each; motion prompts also one per region."""
+
+    motion_prompt: MotionPrompts | None
+    prompt: str | list[str] | None
+    negative_prompt: str | list[str] | None
+
+
+@dataclass(frozen=True)
+class Texts:
+    """Embeddings (B, N, D) of the caption, the motion prompt and, with guidance, the negative text.
+
+    Of several regions (B, R + 1, N, D), the background's first.
+    """
+
+    prompt: Tensor | None
+    motion_prompt: Tensor | None
+    negative: Tensor | None
+
+    def to(self, device: torch.device, dtype: torch.dtype) -> Texts:
+        """All of them there."""
+        embeds = (self.prompt, self.motion_prompt, self.negative)
+        return Texts(*(None if e is None else e.to(device, dtype) for e in embeds))
+
+    def stacked(self, embeds: Tensor | None, guided: bool) -> Tensor:
+        """What the network reads: behind the negative ones if it is guided."""
+        given = cast(Tensor, embeds)
+        return torch.cat([cast(Tensor, self.negative), given]) if guided else given
+
+    def replaced(self, tensors: dict[str, Any]) -> Texts:
+        """With what a callback returned."""
+        return Texts(
+            tensors.get("prompt_embeds", self.prompt),
+            tensors.get("motion_prompt_embeds", self.motion_prompt),
+            self.negative,
+        )
+
+
+def embed_texts(
+    encode: Callable[[list[str]], Tensor],
+    prompts: Prompts,
+    given: Texts,
+    *,
+    batch: int,
+    regions: int,
+    guided: bool,
+) -> Texts:
+    """Embeddings of what is not given as such; `encode` makes (B, N, D) of B texts.
+
+    Raises:
+        PromptError: no motion prompt, or not one text per clip (and region).
+    """
+
+    def embed(text: str | list[str]) -> Tensor:
+        texts = [text] * batch if isinstance(text, str) else list(text)
+        if len(texts) != batch:
+            raise PromptError(f"got {len(texts)} prompts for {batch} images; expected one each")
+        return encode(texts)
+
+    motion = given.motion_prompt
+    if motion is None:
+        if prompts.motion_prompt is None:
+            raise PromptError("got no motion_prompt; expected a phrase such as 'sway'")
+        if regions == 1:
+            motion = embed(cast(str | list[str], prompts.motion_prompt))
+        else:
+            texts = _of_regions(prompts.motion_prompt, batch, regions)
+            motion = encode(texts).unflatten(0, (batch, regions + 1))
+    prompt = given.prompt
+    if prompt is None:
+        prompt = motion if prompts.prompt is None else embed(prompts.prompt)
+    negative = given.negative
+    if negative is None and guided:
+        negative = embed(prompts.negative_prompt or "")
+    for embeds in (prompt, motion, negative):
+        if embeds is not None and len(embeds) != batch:
+            raise PromptError(
+                f"got embeddings of {len(embeds)} texts for {batch} images; expected one each"
+            )
+    if regions > 1:  # a caption and a negative text are about all of the image
+        prompt, negative = (_for_all(embeds, regions) for embeds in (prompt, negative))
+    return Texts(prompt, motion, negative)
+
+
+def _of_regions(texts: MotionPrompts, batch: int, regions: int) -> list[str]:
+    """B (R + 1) texts, the background's before each clip's own."""
+    if (
+        isinstance(texts, str)
+        or len(texts) != batch
+        or any(isinstance(own, str) or len(own) != regions for own in texts)
+    ):
+        raise PromptError(
+            f"got motion_prompt {texts!r}; expected {batch} lists of {regions} texts, one per region"
+        )
+    return [text for own in texts for text in (BACKGROUND_PROMPT, *own)]
+
+
+def _for_all(embeds: Tensor | None, regions: int) -> Tensor | None:
+    if embeds is None or embeds.ndim == 4:
+        return embeds
+    return embeds[:, None].expand(-1, regions + 1, -1, -1)
+
+
+def latent_masks(
+    region_mask: npt.NDArray[Any] | Tensor, batch: int, size: tuple[int, int], factor: int
+) -> Tensor:
+    """The masks at latent size (h, w), (B, 1, h, w) or (B, R, h, w); `factor` pixels are one latent position.
+
+    Raises:
+        SettingsError: another shape, or values that are no shares.
+    """
+    if not isinstance(region_mask, Tensor):
+        region_mask = torch.from_numpy(np.ascontiguousarray(region_mask))
+    mask = region_mask.float()
+    if mask.ndim == 2:
+        mask = mask[None, None]
+    height, width = (factor * side for side in size)
+    sizes = (size, (height, width))
+    fits = mask.ndim == 4 and mask.shape[0] in (1, batch) and mask.shape[1] >= 1
+    if not fits or tuple(mask.shape[2:]) not in sizes:
+        raise SettingsError(
+            f"got a region_mask of shape {tuple(region_mask.shape)};"
+            f" expected {height, width} or {batch, 1, height, width}, or one mask per region"
+        )
+    if not (mask.min() >= 0 and mask.max() <= 1):
+        raise SettingsError(
+            f"got region_mask values from {mask.min():g} to {mask.max():g}; expected 0 to 1"
+        )
+    return latent_region_mask(mask.expand(batch, -1, -1, -1), size)
+
+
+def regional_strengths(motion_strength: float | Tensor, batch: int, regions: int) -> Tensor:
+    """One strength per clip, (B,); of several regions (B, R + 1), the background's 0 first.
+
+    Raises:
+        SettingsError: another number of them, or not from 0.
+    """
+    strengths = torch.as_tensor(motion_strength, dtype=torch.float32)
+    shape = (batch,) if regions == 1 else (batch, regions)
+    if strengths.numel() == 1:
+        strengths = strengths.reshape(()).expand(shape)
+    if strengths.shape != shape or not (strengths.isfinite() & (strengths >= 0)).all():
+        raise SettingsError(
+            f"got motion_strength {strengths.tolist()}; expected numbers from 0, one or {shape}"
+        )
+    return strengths if regions == 1 else F.pad(strengths, (1, 0))
+
+
+def check_range(name: str, value: float, low: float, high: float) -> None:
+    """Raises SettingsError unless the value is finite and in low ... high."""
+    if not (low <= value <= high and math.isfinite(value)):
+        raise SettingsError(f"got {name} {value}; expected {low:g} to {high:g}")

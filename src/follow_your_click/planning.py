@@ -1,0 +1,241 @@
+"""From masks to windows: how strong each region moves, which regions share a window, and what a clip will cost.
+
+Axis legend: H W rows and columns of the photo.
+
+Every region has a window of its own to begin with. Two windows become one where that is cheaper (the autoencoder runs once,
+a network that reads a text per position too, and what both cover is rendered once) and no object is shown to the model
+much smaller than alone. Far regions keep a window each, so that the cost follows their area and not the photo's.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from follow_your_click.presets import Preset
+from follow_your_click.region import Region
+from follow_your_click.rendering import CropPlan, plan_crop
+
+REFERENCE_SIDE = 256  # px: strengths are given at a short side of this length (design)
+CONTEXT = 0.35  # surroundings in the window, as a share of the object's longer side
+# The widest window, in lengths of the object: beyond it the model would see too little of it.
+MAX_WINDOW = 4.5
+# How much larger than its own window a shared one may be for any region in it.
+MAX_WIDENING = 1.5
+
+
+@dataclass(frozen=True)
+class RegionPlan:
+    """One region, resolved: its mask, its window and its strengths.
+
+    Args:
+        index: its place in the order in which the regions were given; a later one lies on top.
+        strength: px per frame at a short side of 256 px of the photo.
+        window_strength: the same motion in px per frame at 256 px of the window, as the model is told.
+    """
+
+    index: int
+    region: Region
+    mask: npt.NDArray[np.float32]
+    window: CropPlan
+    strength: float
+    window_strength: float
+
+    def to_json(self) -> dict[str, Any]:
+        """What of it belongs into a clip's settings."""
+        return {
+            **self.region.to_json(),
+            "strength": round(self.strength, 4),
+            "window_strength": round(self.window_strength, 4),
+            "window": asdict(self.window),
+        }
+
+
+@dataclass(frozen=True)
+class WindowPlan:
+    """A window and the regions in it, in an order that does not depend on how they were given."""
+
+    window: CropPlan
+    regions: tuple[RegionPlan, ...]
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Seconds on two CPU cores of a clip of 16 frames, as in `Preset.seconds`; `forward` for all steps."""
+
+    forward: float
+    codec: float
+    render: float
+    render_megapixel: float
+    together: bool  # one forward for all regions of a window
+
+    @classmethod
+    def of(cls, preset: Preset, *, together: bool, steps: int, guided: bool) -> Cost:
+        """Costs of a clip of 16 frames with so many denoising steps."""
+        known = preset.seconds
+        forwards = steps * (2 if guided else 1)
+        return cls(
+            forward=known.forward * forwards,
+            codec=known.codec,
+            render=known.render,
+            render_megapixel=known.render_megapixel,
+            together=together,
+        )
+
+    def window(self, side: int, regions: int) -> float:
+        """One window of `side` photo pixels with so many regions."""
+        forwards = 1 if self.together else regions
+        render = self.render + self.render_megapixel * side * side / 1e6
+        return self.forward * forwards + self.codec + render * regions
+
+
+def plan_regions(
+    shape: tuple[int, int],
+    regions: Sequence[Region],
+    masks: Sequence[npt.NDArray[np.float32]],
+    preset: Preset,
+    *,
+    num_frames: int,
+) -> list[RegionPlan]:
+    """A window and strengths for each region by itself; `shape` is the photo's (H, W).
+
+    The window has room for an object that travels in a straight line at the asked strength; what is not asked for
+    is chosen at a strength that suits the window.
+    """
+    plans = []
+    for index, (region, mask) in enumerate(zip(regions, masks, strict=True)):
+        window = plan_crop(
+            mask,
+            model_size=preset.size,
+            travel=_travel(shape, region, mask, preset, num_frames),
+            context=CONTEXT,
+        )
+        scale = min(shape) / window.side
+        asked = None if region.strength is None else region.strength * scale
+        window_strength = _limited(asked, preset, scale)
+        plans.append(
+            RegionPlan(index, region, mask, window, window_strength / scale, window_strength)
+        )
+    return plans
+
+
+def _travel(
+    shape: tuple[int, int],
+    region: Region,
+    mask: npt.NDArray[np.float32],
+    preset: Preset,
+    num_frames: int,
+) -> float:
+    """How far the object may move, in photo pixels."""
+    rows, columns = np.nonzero(mask > 0.5)
+    extent = 1 + max(int(np.ptp(rows)), int(np.ptp(columns)))
+    near = (1 + 2 * CONTEXT) * extent
+    if region.strength is None:
+        reach = preset.window_strength * (num_frames - 1) / REFERENCE_SIDE
+        wanted = near / max(1 - 2 * reach, near / (MAX_WINDOW * extent))
+    else:
+        speed = region.strength * min(shape) / REFERENCE_SIDE
+        wanted = near + 2 * speed * (num_frames - 1)
+    return max((min(wanted, MAX_WINDOW * extent) - near) / 2, 0)
+
+
+def _limited(asked: float | None, preset: Preset, scale: float) -> float:
+    """What the model is told, in px per frame at 256 px of the window."""
+    if asked is None:
+        return preset.window_strength
+    limit = preset.max_window_strength
+    if asked > limit:
+        warnings.warn(
+            f"strength {asked / scale:g} is more than the model knows for a region of this size;"
+            f" using {limit / scale:.2g}",
+            stacklevel=5,
+        )
+    return min(asked, limit)
+
+
+def share_windows(
+    plans: Sequence[RegionPlan], shape: tuple[int, int], cost: Cost
+) -> list[WindowPlan]:
+    """The windows of a clip: whatever pair saves most becomes one, until nothing more is saved."""
+    # By place, so that the order in which regions were given changes no window and no batch.
+    groups = [[plan] for plan in sorted(plans, key=_place)]
+    windows = [group[0].window for group in groups]
+    while True:
+        best: tuple[int, int, CropPlan] | None = None
+        saved = 0.0
+        for i in range(len(groups)):
+            for j in range(i + 1, len(groups)):
+                joint = _joint([*groups[i], *groups[j]], windows[i], windows[j], shape)
+                if joint is None:
+                    continue
+                alone = cost.window(windows[i].side, len(groups[i]))
+                alone += cost.window(windows[j].side, len(groups[j]))
+                gain = alone - cost.window(joint.side, len(groups[i]) + len(groups[j]))
+                if gain > saved:
+                    best, saved = (i, j, joint), gain
+        if best is None:
+            break
+        first, second, windows[best[0]] = best
+        groups[first] = sorted([*groups[first], *groups.pop(second)], key=_place)
+        windows.pop(second)
+    return [
+        WindowPlan(window, tuple(_seen_through(plan, window) for plan in group))
+        for group, window in zip(groups, windows, strict=True)
+    ]
+
+
+def _place(plan: RegionPlan) -> tuple[int, ...]:
+    rows, columns = np.nonzero(plan.mask > 0.5)
+    window = plan.window
+    return (window.y0, window.x0, window.side, int(rows[0]), int(columns[0]), len(rows))
+
+
+def _joint(
+    plans: Sequence[RegionPlan], first: CropPlan, second: CropPlan, shape: tuple[int, int]
+) -> CropPlan | None:
+    """The window that holds both, None if it would show any of the regions too small."""
+    x0, y0 = min(first.x0, second.x0), min(first.y0, second.y0)
+    x1 = max(first.x0 + first.side, second.x0 + second.side)
+    y1 = max(first.y0 + first.side, second.y0 + second.side)
+    side = max(x1 - x0, y1 - y0)
+    if side > MAX_WIDENING * min(plan.window.side for plan in plans):
+        return None
+    return CropPlan(
+        _centred(x0, x1, side, shape[1]), _centred(y0, y1, side, shape[0]), side, first.model_size
+    )
+
+
+def _centred(low: int, high: int, side: int, length: int) -> int:
+    """First pixel of a window of `side` px that holds low ... high, inside 0 ... length where it can be."""
+    if side >= length:
+        return -((side - length) // 2)
+    return min(max((low + high - side) // 2, 0), length - side)
+
+
+def _seen_through(plan: RegionPlan, window: CropPlan) -> RegionPlan:
+    """The same motion of the photo, as the model is told it in another window."""
+    if window == plan.window:
+        return plan
+    scaled = plan.window_strength * plan.window.side / window.side
+    return replace(plan, window=window, window_strength=scaled)
+
+
+def estimate(windows: Sequence[WindowPlan], cost: Cost) -> dict[str, Any]:
+    """What a dry run says of the work: windows with their regions, and seconds on two CPU cores."""
+    seconds = [cost.window(plan.window.side, len(plan.regions)) for plan in windows]
+    return {
+        "windows": [
+            {
+                **asdict(plan.window),
+                "regions": [region.index + 1 for region in plan.regions],
+                "seconds": round(each, 2),
+            }
+            for plan, each in zip(windows, seconds, strict=True)
+        ],
+        "seconds_on_two_cpu_cores": round(sum(seconds), 2),
+    }
