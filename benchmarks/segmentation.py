@@ -1,30 +1,34 @@
-"""How well do clicks find an object? IoU with true masks after 1, 3 and 5 clicks, beside plain GrabCut.
+"""How well do clicks find an object? IoU with true masks after 1, 3 and 5 clicks, for any segmenters.
 
-    python benchmarks/segmentation.py --data FOLDER [--split held_out|all] [--clicks 1,3,5] [--masks N] [--json FILE]
+    python benchmarks/segmentation.py --data FOLDER [--segmenters embedded,grabcut,plain] [--split held_out|all]
+        [--clicks 1,3,5] [--masks N] [--json FILE] [--plot PNG] [--large]
 
 FOLDER/masked holds photos NAME.jpg with their objects' masks NAME.png, NAME__obj2.png ... (white = object).
+Segmenters are named as for `fyc segment --segmenter`: embedded, grabcut, sam, sam2, sam3, a folder or a hub id; and "plain".
 
 Clicks are simulated, as is usual in interactive segmentation: the first lies at the most interior point of the true
 object (distance to the rim is largest), each next one at the most interior point of the largest connected error,
 positive where the object is missed and negative where too much is taken. A method sees all clicks so far and nothing
 of the truth; it starts anew with each.
 
-Plain GrabCut is OpenCV's own, with one fixed size, on the whole photo: inside the square of side 0.4 sqrt(H W) around
+"plain" is OpenCV's own GrabCut, with one fixed size, on the whole photo: inside the square of side 0.4 sqrt(H W) around
 each positive click pixels are "probably foreground", outside all of them surely background; a disc with a radius of
 1 % of the photo's short side around each click is sure of its label; 5 iterations; what comes out is the mask. That
 side was the best of 0.3, 0.4 ... 0.8 at one click on 70 masks that are not held out.
 
-Held out is a mask when the SHA-1 of its own or of its photo's file name begins with "0". Intervals are 95 % bootstrap
-intervals over scenes, since the objects of one photo, and the frames of one video (names that differ only in a last
-number of three digits), are not independent. A video has frames on both sides of the split, and a photo may have
-objects there: held-out figures tell of other objects and other frames more than of other scenes.
+Held out is a mask when the SHA-1 of its own or of its photo's file name begins with "0". The objects of one photo, and the
+frames of one video, are not independent; so "held_out_scenes" counts all masks of those scenes of which anything is held
+out, and the embedded segmenter's training has seen none of them. "all" counts what it was trained on too. Intervals are
+95 % bootstrap intervals over scenes.
+
+--large also times a photo of 24 megapixels, and says the peak memory of the process.
 
 Axis legend: H rows, W columns, N points.
 """
 
 import argparse
 import json
-import re
+import resource
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -36,15 +40,11 @@ import numpy as np
 import numpy.typing as npt
 
 from follow_your_click import Click, Region
-from follow_your_click.data.photos import is_held_out
+from follow_your_click.data.simulated_clicks import next_click
+from follow_your_click.data.true_masks import TrueMask, find_masks, held_out_scenes
 from follow_your_click.photo import read_photo
-from follow_your_click.segmentation import (
-    GrabCutSegmenter,
-    Segmentation,
-    Segmenter,
-    load_mask,
-    region_mask,
-)
+from follow_your_click.segmentation import Segmentation, Segmenter, load_mask, region_mask
+from follow_your_click.segmentation.registry import load_segmenter
 
 BoolMap = npt.NDArray[np.bool_]
 
@@ -93,23 +93,6 @@ class PlainGrabCut:
 
 
 @dataclass(frozen=True)
-class TrueMask:
-    """One object of one photo."""
-
-    photo: Path
-    path: Path
-
-    @property
-    def scene(self) -> str:
-        """What the photo shows: shared by the frames of one video."""
-        return re.sub(r"-\d{3}$", "", self.photo.stem)
-
-    @property
-    def held_out(self) -> bool:
-        return is_held_out(self.path.name) or is_held_out(self.photo.name)
-
-
-@dataclass(frozen=True)
 class Measured:
     """One method on one object. `ious` and `seconds` hold one number per click, the first first."""
 
@@ -120,37 +103,6 @@ class Measured:
     set_image_seconds: float
     ious: tuple[float, ...]
     seconds: tuple[float, ...]
-
-
-def find_masks(folder: Path) -> list[TrueMask]:
-    """All masks of a folder beside their photos, in the order of their names."""
-    found = []
-    for path in sorted(folder.glob("*.png")):
-        photo = path.with_name(re.sub(r"__obj\d+$", "", path.stem) + ".jpg")
-        if photo.exists():
-            found.append(TrueMask(photo, path))
-    return found
-
-
-def most_interior(area: BoolMap) -> tuple[int, int]:
-    """x, y of the pixel of the area that is farthest from its rim; the photo's border is rim too."""
-    padded = np.pad(area, 1).astype(np.uint8)
-    depth = cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
-    y, x = np.unravel_index(int(np.argmax(depth)), area.shape)
-    return int(x), int(y)
-
-
-def next_click(truth: BoolMap, found: BoolMap) -> Click | None:
-    """The click that a person would add: in the largest connected error, None without any."""
-    largest, click = 0, None
-    for wrong, positive in ((truth & ~found, True), (found & ~truth, False)):
-        _, parts, statistics, _ = cv2.connectedComponentsWithStats(wrong.astype(np.uint8))
-        areas = statistics[1:, cv2.CC_STAT_AREA]
-        if areas.size and areas.max() > largest:
-            largest = int(areas.max())
-            x, y = most_interior(parts == 1 + int(areas.argmax()))
-            click = Click(x, y, positive=positive)
-    return click
 
 
 def measure(
@@ -172,9 +124,10 @@ def measure(
     return ious, seconds
 
 
-def measure_all(masks: Sequence[TrueMask], clicks: int) -> list[Measured]:
+def measure_all(
+    methods: dict[str, Segmenter], masks: Sequence[TrueMask], clicks: int
+) -> list[Measured]:
     """Every method on every mask; each photo is prepared once."""
-    methods: dict[str, Segmenter] = {"embedded": GrabCutSegmenter(), "plain": PlainGrabCut()}
     measured = []
     for photo in sorted({mask.photo for mask in masks}):
         image = read_photo(photo)
@@ -201,22 +154,26 @@ def interval(values: npt.NDArray[np.float64], scenes: Sequence[str]) -> list[flo
     return [round(float(bound), 4) for bound in np.quantile(means, (0.025, 0.975))]
 
 
-def summarise(measured: Sequence[Measured], clicks: Sequence[int]) -> dict[str, object]:
-    """Mean IoU with its interval at each number of clicks, and mean seconds, of each method."""
+def summarise(
+    measured: Sequence[Measured], methods: Sequence[str], clicks: Sequence[int]
+) -> dict[str, object]:
+    """Mean IoU with its interval at each number of clicks, mean seconds, and the first method's lead over the others."""
     report: dict[str, object] = {}
     ious: dict[str, npt.NDArray[np.float64]] = {}
-    scenes = [one.scene for one in measured if one.method == "embedded"]
-    for method in ("embedded", "plain"):
+    scenes = [one.scene for one in measured if one.method == methods[0]]
+    for method in methods:
         own = [one for one in measured if one.method == method]
         ious[method] = np.array([one.ious for one in own])
         seconds = [each for one in own for each in one.seconds]
         report[method] = {
             **_at_clicks(ious[method], scenes, clicks),
-            "seconds_set_image": round(float(np.mean([one.set_image_seconds for one in own])), 4),
-            "seconds_per_click": round(float(np.mean(seconds)), 4),
+            "seconds_set_image": round(float(np.median([one.set_image_seconds for one in own])), 4),
+            "seconds_per_click": round(float(np.median(seconds)), 4),
         }
-    difference = _at_clicks(ious["embedded"] - ious["plain"], scenes, clicks)
-    return {"masks": len(scenes), "scenes": len(set(scenes)), **report, "difference": difference}
+    for method in methods[1:]:
+        lead = ious[methods[0]] - ious[method]
+        report[f"{methods[0]} - {method}"] = _at_clicks(lead, scenes, clicks)
+    return {"masks": len(scenes), "scenes": len(set(scenes)), "methods": report}
 
 
 def _at_clicks(
@@ -232,26 +189,68 @@ def _at_clicks(
 def print_table(name: str, summary: dict[str, object], clicks: Sequence[int]) -> None:
     print(f"{name}: {summary['masks']} masks, {summary['scenes']} scenes")
     head = "".join(f"{f'IoU@{count}':<27}" for count in clicks)
-    print(f"  {'':<11}{head}set_image s  s per click")
-    for method in ("embedded", "plain", "difference"):
-        row = summary[method]
-        assert isinstance(row, dict)
-        line = f"  {method:<11}"
+    print(f"  {'':<20}{head}set_image s  s per click")
+    methods = summary["methods"]
+    assert isinstance(methods, dict)
+    for method, row in methods.items():
+        line = f"  {method:<20}"
         for count in clicks:
             low, high = row[f"iou_{count}_interval"]
             line += f"{row[f'iou_{count}']:.3f} ({low:.3f} ... {high:.3f})".ljust(27)
-        if method != "difference":
+        if "seconds_per_click" in row:
             line += f"{row['seconds_set_image']:<13.3f}{row['seconds_per_click']:.3f}"
         print(line.rstrip())
+
+
+def plot(measured: Sequence[Measured], methods: Sequence[str], title: str, path: Path) -> None:
+    """Mean IoU after each click with its 95 % interval, a line per method."""
+    from follow_your_click.evaluation.pictures import line_chart
+
+    scenes = [one.scene for one in measured if one.method == methods[0]]
+    lines = {}
+    for method in methods:
+        ious = np.array([one.ious for one in measured if one.method == method])
+        lines[method] = [
+            (count + 1, float(ious[:, count].mean()), *interval(ious[:, count], scenes))
+            for count in range(ious.shape[1])
+        ]
+    line_chart(lines, title=f"mean IoU, {title}", x_label="clicks").save(path)
+
+
+def time_large(methods: dict[str, Segmenter]) -> dict[str, object]:
+    """Median seconds of five rounds on a photo of 6000 x 4000 px, and the process's peak memory in GB."""
+    height, width = 4000, 6000
+    image = np.random.default_rng(0).integers(0, 40, (height, width, 3), np.uint8)
+    image[1000:3000, 1500:4500] += np.array([180, 60, 40], np.uint8)
+    coords, labels = np.array([[3000, 2000]], np.float32), np.array([1])
+    report: dict[str, object] = {}
+    for method, segmenter in methods.items():
+        prepared, clicked = [], []
+        for _ in range(5):
+            start = time.perf_counter()
+            segmenter.set_image(image)
+            middle = time.perf_counter()
+            segmenter.predict(point_coords=coords, point_labels=labels)
+            prepared.append(middle - start)
+            clicked.append(time.perf_counter() - middle)
+        report[method] = {
+            "seconds_set_image": round(float(np.median(prepared)), 3),
+            "seconds_per_click": round(float(np.median(clicked)), 3),
+        }
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    return {**report, "peak_gb": round(peak, 2)}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--segmenters", default="embedded,grabcut,plain")
     parser.add_argument("--split", choices=("held_out", "all"), default="held_out")
     parser.add_argument("--clicks", default="1,3,5", help="numbers of clicks to report")
     parser.add_argument("--masks", type=int, help="a fixed sample of so many masks")
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--plot", type=Path, help="mean IoU against clicks, as a picture")
+    parser.add_argument("--large", action="store_true", help="also time 24 megapixels")
     arguments = parser.parse_args()
 
     try:
@@ -260,21 +259,36 @@ def main() -> None:
         clicks = []
     if not clicks or clicks[0] < 1:
         parser.error(f"--clicks: got {arguments.clicks!r}, expected numbers such as 1,3,5")
+    names = arguments.segmenters.split(",")
+    methods: dict[str, Segmenter] = {
+        name: PlainGrabCut() if name == "plain" else load_segmenter(name, device="cpu")
+        for name in names
+    }
+    kept = held_out_scenes(arguments.data)
     masks = find_masks(arguments.data / "masked")
-    masks = [mask for mask in masks if mask.held_out or arguments.split == "all"]
+    masks = [mask for mask in masks if mask.scene in kept or arguments.split == "all"]
     if not masks:
         parser.error(f"got no {arguments.split} mask in {arguments.data / 'masked'}")
     # In the order of their hashes: the same sample everywhere, and mixed.
     masks = sorted(masks, key=lambda mask: sha1(mask.path.name.encode()).hexdigest()[::-1])
-    measured = measure_all(masks[: arguments.masks], clicks[-1])
-
     report: dict[str, object] = {"opencv": cv2.__version__, "threads": cv2.getNumThreads()}
-    for name in ("all", "held_out") if arguments.split == "all" else ("held_out",):
-        chosen = [one for one in measured if one.held_out or name == "all"]
+    if arguments.large:
+        report["large"] = time_large(methods)
+        print(f"6000 x 4000 px: {json.dumps(report['large'])}")
+    measured = measure_all(methods, masks[: arguments.masks], clicks[-1])
+    groups = {
+        "held_out": [one for one in measured if one.held_out],
+        "held_out_scenes": [one for one in measured if one.scene in kept],
+        "all": measured if arguments.split == "all" else [],
+    }
+    for name, chosen in groups.items():
         if chosen:
-            summary = summarise(chosen, clicks)
+            summary = summarise(chosen, names, clicks)
             print_table(name, summary, clicks)
             report[name] = summary
+    if arguments.plot:
+        title = "held-out scenes"
+        plot(groups["held_out_scenes"] or measured, names, title, arguments.plot)
     if arguments.json:
         details = [asdict(one) for one in measured]
         arguments.json.write_text(json.dumps({**report, "details": details}, indent=1))

@@ -6,7 +6,7 @@ Axis legend: F frames, H W rows and columns.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -17,6 +17,7 @@ INK = (30, 30, 30)
 FAINT = (215, 215, 215)
 ACCENT = (31, 100, 180)
 PAPER = (255, 255, 255)
+_COLOURS = (ACCENT, (200, 90, 30), (60, 140, 70), (130, 70, 160), (110, 110, 110))
 
 _PLOT = 420  # px: side of the strength plot's square
 _MARGIN = 64
@@ -62,6 +63,46 @@ def _share(value: float) -> float:
     """Place on a logarithmic axis, 0 ... 1."""
     low, high = math.log(_TICKS[0]), math.log(_TICKS[-1])
     return (math.log(min(max(value, _TICKS[0]), _TICKS[-1])) - low) / (high - low)
+
+
+def line_chart(
+    lines: Mapping[str, Sequence[tuple[float, float, float, float]]],
+    *,
+    title: str,
+    x_label: str,
+    y_range: tuple[float, float] = (0.0, 1.0),
+) -> Image.Image:
+    """Lines with their intervals, a colour and a name each.
+
+    Args:
+        lines: by name, points (x, y, low, high) from left to right; what lies outside `y_range` is cut off.
+        title: what the y axis shows.
+    """
+    image, draw, font = _canvas(_PLOT + 2 * _MARGIN, _PLOT + 2 * _MARGIN)
+    places = sorted({point[0] for points in lines.values() for point in points})
+    left, right = places[0], max(places[-1], places[0] + 1)
+    bottom, top = y_range
+
+    def place(x: float, y: float) -> tuple[float, float]:
+        share = (min(max(y, bottom), top) - bottom) / (top - bottom)
+        return _MARGIN + (x - left) / (right - left) * _PLOT, _MARGIN + (1 - share) * _PLOT
+
+    for step in range(6):
+        y = bottom + (top - bottom) * step / 5
+        draw.line([place(left, y), place(right, y)], fill=FAINT)
+        draw.text((_MARGIN - 6, place(left, y)[1]), f"{y:g}", INK, font, anchor="rm")
+    for x in places:
+        draw.text((place(x, bottom)[0], _MARGIN + _PLOT + 6), f"{x:g}", INK, font, anchor="ma")
+    for index, (name, points) in enumerate(lines.items()):
+        colour = _COLOURS[index % len(_COLOURS)]
+        draw.line([place(x, y) for x, y, _, _ in points], fill=colour, width=2)
+        for x, _, low, high in points:
+            draw.line([place(x, low), place(x, high)], fill=colour)
+        draw.text((_MARGIN + _PLOT - 8, _MARGIN + 14 + _LINE * index), name, colour, font, "rm")
+    middle = _MARGIN + _PLOT / 2
+    draw.text((middle, _PLOT + 2 * _MARGIN - 22), x_label, INK, font, anchor="mm")
+    draw.text((middle, _MARGIN / 2), title, INK, font, anchor="mm")
+    return image
 
 
 def confusion_plot(names: Sequence[str], counts: Sequence[Sequence[int]]) -> Image.Image:

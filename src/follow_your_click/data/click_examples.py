@@ -1,0 +1,252 @@
+"""What the click network learns from: photos with true masks, and cut-outs composed over photos.
+
+Axis legend: B examples, N objects, S the side of an example in pixels, K levels (part, object, whole).
+
+There are true masks of few scenes, so more than half of the examples are composed. A composed object is brought near to
+its surroundings in colour, and the whole is blurred, made noisy and compressed at random, so that neither a seam nor a
+difference in sharpness gives it away.
+"""
+
+from __future__ import annotations
+
+import random as random_module
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from torch import Tensor
+
+from follow_your_click.data.photos import PictureLibrary
+from follow_your_click.data.true_masks import MaskedPhoto, scene_of
+
+Bytes = npt.NDArray[np.uint8]
+Bools = npt.NDArray[np.bool_]
+
+TRUE_SHARE = 0.5
+PASTED_SHARE = 0.35  # of the examples with true masks, that something else is pasted into
+REAL_CUTOUT_SHARE = 0.6  # the rest are drawn ones (emoji)
+MIN_AREA = 40  # pixels that an object must show
+PART_TOLERANCES = (3, 14)  # Lab levels from one pixel to the next that one part may hold
+PART_SHARES = (0.03, 0.75)  # of the object's area, for something to count as a part of it
+_REAL = ("caltech", "coco", "davis")
+
+
+@dataclass(frozen=True)
+class ClickExample:
+    """image (S, S, 3) uint8. masks (K, S, S) bool, part to whole. known (K,): which of them say something."""
+
+    image: Bytes
+    masks: Bools
+    known: Bools
+
+
+class ClickExamples:
+    """Draws examples.
+
+    Args:
+        library: photos as backgrounds and cut-outs to put on them.
+        photos: photos with true masks; may be empty.
+        held_out: scenes whose cut-outs are left away.
+        size: S.
+    """
+
+    def __init__(
+        self,
+        library: PictureLibrary,
+        photos: Sequence[MaskedPhoto],
+        *,
+        held_out: set[str],
+        size: int,
+    ) -> None:
+        self.size = size
+        self.photos = photos
+        self.backgrounds = [_rows(picture.pixels) for picture in library.photos]
+        allowed = [p for p in library.cutouts if scene_of(p.name.split(".")[0]) not in held_out]
+        self.real = [_rows(p.pixels) for p in allowed if p.name.startswith(_REAL)]
+        self.drawn = [_rows(p.pixels) for p in allowed if not p.name.startswith(_REAL)]
+
+    def draw(self, random: random_module.Random) -> ClickExample:
+        """One example, a function of the random numbers alone."""
+        for _ in range(20):
+            if self.photos and random.random() < TRUE_SHARE:
+                image, objects = self._from_true_masks(random)
+            else:
+                image, objects = self._composed(random)
+            shown = [index for index, area in enumerate(objects) if area.sum() >= MIN_AREA]
+            if shown:
+                # An object that fills the example leaves nothing to tell it from.
+                shown = [i for i in shown if objects[i].mean() < 0.85] or shown
+                return self._finished(image, objects, random.choice(shown), random)
+        raise RuntimeError("twenty examples without an object; expected pictures of objects")
+
+    def _from_true_masks(self, random: random_module.Random) -> tuple[Bytes, list[Bools]]:
+        photo = random.choice(self.photos)
+        height, width = photo.image.shape[:2]
+        target = random.choice(photo.objects)
+        side = min(height, width) * random.uniform(0.45, 1.15)
+        rows, columns = np.nonzero(target)
+        at = random.randrange(len(rows))
+        # Some pixel of the object lies in the window, which mostly stays inside the photo.
+        middle_x = columns[at] + side * random.uniform(-0.35, 0.35)
+        middle_y = rows[at] + side * random.uniform(-0.35, 0.35)
+        middle_x = min(max(middle_x, side / 2), max(width - side / 2, side / 2))
+        middle_y = min(max(middle_y, side / 2), max(height - side / 2, side / 2))
+        matrix = _window(self.size, side, (middle_x, middle_y), random)
+        image = self._warped(photo.image, matrix, border=cv2.BORDER_REFLECT_101)
+        objects = [
+            self._warped(area.astype(np.uint8) * 255, matrix) > 127 for area in photo.objects
+        ]
+        if random.random() < PASTED_SHARE:
+            image, objects = self._paste(image, objects, random)
+        return image, objects
+
+    def _composed(self, random: random_module.Random) -> tuple[Bytes, list[Bools]]:
+        photo = random.choice(self.backgrounds)
+        height, width = photo.shape[:2]
+        side = min(height, width) * random.uniform(0.5, 1.0)
+        middle = (
+            random.uniform(side / 2, width - side / 2),
+            random.uniform(side / 2, height - side / 2),
+        )
+        image = self._warped(
+            photo, _window(self.size, side, middle, random), cv2.BORDER_REFLECT_101
+        )
+        objects: list[Bools] = []
+        for _ in range(random.choice((1, 1, 2, 2, 3, 4))):
+            image, objects = self._paste(image, objects, random)
+        return image, objects
+
+    def _paste(
+        self, image: Bytes, objects: list[Bools], random: random_module.Random
+    ) -> tuple[Bytes, list[Bools]]:
+        """A cut-out on top; what it hides is no longer part of the objects below."""
+        real = self.real and (not self.drawn or random.random() < REAL_CUTOUT_SHARE)
+        cutout = random.choice(self.real if real else self.drawn)
+        size = self.size
+        longest = size * 2.0 ** random.uniform(-2.6, -0.1)
+        scale = longest / max(cutout.shape[:2])
+        angle = random.gauss(0, 12) if random.random() < 0.7 else random.uniform(-180, 180)
+        stretch = 2.0 ** random.uniform(-0.25, 0.25)
+        turn = np.deg2rad(angle)
+        linear = (
+            scale
+            * np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+            @ np.diag([stretch * random.choice((-1, 1)), 1 / stretch])
+        )
+        centre = np.array([cutout.shape[1], cutout.shape[0]]) / 2
+        place = np.array([random.uniform(0.05, 0.95), random.uniform(0.05, 0.95)]) * size
+        matrix = np.concatenate([linear, (place - linear @ centre)[:, None]], axis=1)
+        source = _softened(cutout, scale)
+        layer = self._warped(source, matrix).astype(np.float32)
+        opacity = layer[..., 3] / np.float32(255)
+        if random.random() < 0.5:
+            opacity = np.asarray(cv2.GaussianBlur(opacity, (0, 0), random.uniform(0.3, 1.0)))
+        alpha = opacity[..., None]
+        cover: Bools = alpha[..., 0] > 0.5
+        if cover.sum() < MIN_AREA:
+            return image, objects
+        colour = layer[..., :3]
+        ground = image[cover].mean(axis=0)
+        shift = random.uniform(0, 0.6) * (ground - colour[cover].mean(axis=0))
+        contrast = random.uniform(0.6, 1.1)
+        mean = colour[cover].mean(axis=0)
+        colour = (colour - mean) * contrast + mean + shift
+        mixed = image + alpha * (colour - image)
+        objects = [area & ~cover for area in objects]
+        return np.clip(mixed, 0, 255).astype(np.uint8), [*objects, cover]
+
+    def _finished(
+        self, image: Bytes, objects: list[Bools], index: int, random: random_module.Random
+    ) -> ClickExample:
+        target = objects[index]
+        image = _disturbed(image, random)
+        part = _part_of(image, target, random)
+        near = cv2.dilate(target.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+        whole = target.copy()
+        for area in objects:
+            if (area & near).any():
+                whole |= area
+        found = part is not None
+        masks = np.stack([part if part is not None else target, target, whole])
+        return ClickExample(image, masks, np.array([found, True, True]))
+
+    def _warped(
+        self, picture: Bytes, matrix: npt.NDArray[np.float64], border: int = cv2.BORDER_CONSTANT
+    ) -> Bytes:
+        size = (self.size, self.size)
+        flags = cv2.INTER_LINEAR
+        return np.asarray(cv2.warpAffine(picture, matrix, size, flags=flags, borderMode=border))
+
+
+def _rows(pixels: Tensor) -> Bytes:
+    """(C, H, W) -> (H, W, C)."""
+    return np.ascontiguousarray(pixels.permute(1, 2, 0).numpy())
+
+
+def _window(
+    size: int, side: float, middle: tuple[float, float], random: random_module.Random
+) -> npt.NDArray[np.float64]:
+    """The affine map that brings a window of a photo to (S, S): a little turned and stretched, half mirrored."""
+    stretch = 2.0 ** random.uniform(-0.2, 0.2)
+    turn = np.deg2rad(random.gauss(0, 4))
+    linear = (
+        np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+        @ np.diag([stretch * random.choice((-1, 1)), 1 / stretch])
+        * (size / side)
+    )
+    offset = np.array([size / 2, size / 2]) - linear @ np.array(middle)
+    return np.concatenate([linear, offset[:, None]], axis=1)
+
+
+def _softened(picture: Bytes, scale: float) -> Bytes:
+    """Low-passed for a reduction, so that it does not alias; colours weighted by their opacity."""
+    if scale > 0.8:
+        return picture
+    values = picture.astype(np.float32)
+    values[..., :3] *= values[..., 3:] / 255
+    values = np.asarray(cv2.GaussianBlur(values, (0, 0), 0.45 / scale), np.float32)
+    values[..., :3] *= 255 / np.maximum(values[..., 3:], 1)
+    return np.clip(values, 0, 255).astype(np.uint8)
+
+
+def _disturbed(image: Bytes, random: random_module.Random) -> Bytes:
+    """Light, colour, blur, noise and compression, as photos have them."""
+    light = random.gauss(1, 0.06) * 2.0 ** random.gauss(0, 0.25)
+    tint = np.array([light * random.gauss(1, 0.06) for _ in range(3)], np.float32)
+    values = image.astype(np.float32) * tint
+    values += random.gauss(0, 12)
+    if random.random() < 0.15:
+        values = np.repeat(values.mean(axis=2, keepdims=True), 3, axis=2)
+    if random.random() < 0.3:
+        values = np.asarray(cv2.GaussianBlur(values, (0, 0), random.uniform(0.3, 1.2)), np.float32)
+    if random.random() < 0.4:
+        noise = np.random.default_rng(random.getrandbits(32)).standard_normal(values.shape)
+        values = values + noise.astype(np.float32) * random.uniform(1, 12)
+    result: Bytes = np.clip(values, 0, 255).astype(np.uint8)
+    if random.random() < 0.3:
+        quality = [cv2.IMWRITE_JPEG_QUALITY, random.randint(35, 95)]
+        result = np.asarray(
+            cv2.imdecode(cv2.imencode(".jpg", result, quality)[1], cv2.IMREAD_COLOR)
+        )
+    return result
+
+
+def _part_of(image: Bytes, target: Bools, random: random_module.Random) -> Bools | None:
+    """The piece of the object that hangs together in colour around one of its pixels, if it is a piece at all."""
+    smooth = cv2.bilateralFilter(image, 5, 24, 3)
+    lab = cv2.cvtColor(smooth, cv2.COLOR_RGB2Lab)
+    rows, columns = np.nonzero(target)
+    at = random.randrange(len(rows))
+    barrier = np.pad((~target).astype(np.uint8), 1, constant_values=1)
+    tolerance = (random.uniform(*PART_TOLERANCES),) * 3
+    flags = 4 | cv2.FLOODFILL_MASK_ONLY | (2 << 8)
+    seed = (int(columns[at]), int(rows[at]))
+    cv2.floodFill(lab, barrier, seed, (0, 0, 0), tolerance, tolerance, flags)
+    flooded = (barrier[1:-1, 1:-1] == 2).astype(np.uint8)
+    closed = cv2.morphologyEx(flooded, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
+    part: Bools = (closed > 0) & target
+    share = part.sum() / target.sum()
+    usable = PART_SHARES[0] < share < PART_SHARES[1] and part.sum() >= MIN_AREA
+    return part if usable else None

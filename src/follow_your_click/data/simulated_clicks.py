@@ -1,0 +1,59 @@
+"""Where a person would click, given what they mean and what they see.
+
+Axis legend: H rows, W columns.
+"""
+
+from __future__ import annotations
+
+import random as random_module
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from follow_your_click.region import Click
+
+Bools = npt.NDArray[np.bool_]
+
+
+def interior_depth(area: Bools) -> npt.NDArray[np.float32]:
+    """Distance of each pixel of the area to its rim in pixels, 0 outside; the photo's border is rim too."""
+    padded = np.pad(area, 1).astype(np.uint8)
+    depth = cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
+    return np.asarray(depth, np.float32)
+
+
+def most_interior(area: Bools) -> tuple[int, int]:
+    """x, y of the pixel of the area that is farthest from its rim."""
+    y, x = np.unravel_index(int(np.argmax(interior_depth(area))), area.shape)
+    return int(x), int(y)
+
+
+def somewhere_inside(area: Bools, random: random_module.Random) -> tuple[int, int]:
+    """x, y of a random pixel of the area that does not lie close to its rim."""
+    depth = interior_depth(area)
+    rows, columns = np.nonzero(depth >= random.uniform(0.2, 1.0) * depth.max())
+    at = random.randrange(len(rows))
+    return int(columns[at]), int(rows[at])
+
+
+def largest_error(truth: Bools, found: Bools) -> tuple[Bools, bool] | None:
+    """The largest connected error and whether it is missed (True) or taken too much; None without any."""
+    largest, worst = 0, None
+    for wrong, positive in ((truth & ~found, True), (found & ~truth, False)):
+        _, parts, statistics, _ = cv2.connectedComponentsWithStats(wrong.astype(np.uint8))
+        areas = statistics[1:, cv2.CC_STAT_AREA]
+        if areas.size and areas.max() > largest:
+            largest = int(areas.max())
+            worst = (parts == 1 + int(areas.argmax()), positive)
+    return worst
+
+
+def next_click(truth: Bools, found: Bools) -> Click | None:
+    """The click that a person would add: the most interior pixel of the largest error, None without any."""
+    worst = largest_error(truth, found)
+    if worst is None:
+        return None
+    area, positive = worst
+    x, y = most_interior(area)
+    return Click(x, y, positive=positive)

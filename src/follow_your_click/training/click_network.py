@@ -1,0 +1,218 @@
+"""Objective of the click network: masks from simulated clicks, each further click where the last mask was most wrong.
+
+Axis legend: B batch, N points, K levels (part, object, whole), S side of an example.
+"""
+
+from __future__ import annotations
+
+import random as random_module
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor, nn
+
+from follow_your_click.data.click_examples import ClickExamples
+from follow_your_click.data.simulated_clicks import (
+    largest_error,
+    most_interior,
+    next_click,
+    somewhere_inside,
+)
+from follow_your_click.models.click_network import LEVELS, ClickNetwork, ClickPrompts
+from follow_your_click.segmentation.base import Segmenter
+from follow_your_click.training.objective import SEED_STRIDE
+
+MAX_POINTS = 6
+LEVEL_WEIGHTS = (0.3, 1.0, 0.5)  # part, object, whole
+OBJECT = LEVELS.index("object")
+BOX_SHARE = 0.15  # of the examples, that are told by a box instead of a first click
+INTERIOR_SHARE = 0.5  # of the first clicks, that are the most interior one
+FORGOTTEN_SHARE = 0.2  # of the later rounds, that do not see the mask before
+
+Validation = tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]
+
+
+@dataclass(frozen=True)
+class ClickBatch:
+    """images (B, 3, S, S) in [-1, 1]; masks (B, K, S, S) in {0, 1}; known (B, K) in {0, 1}; first prompts."""
+
+    images: Tensor
+    masks: Tensor
+    known: Tensor
+    prompts: ClickPrompts
+    seed: int
+
+
+@dataclass
+class ClickObjective:
+    """Cross-entropy and soft Dice of the masks, squared error of the guessed overlaps.
+
+    Args:
+        model: the network under training.
+        examples: what it learns from.
+        validation: photos (H, W, 3) uint8 with true masks (H, W) bool that are held out.
+        rounds: clicks of a step: the first, then so many minus one where the mask is most wrong.
+    """
+
+    model: ClickNetwork
+    examples: ClickExamples
+    validation: Sequence[Validation]
+    rounds: int = 2
+
+    def batch(self, batch_size: int, *, seed: int, step: int) -> ClickBatch:
+        """Examples with their first click or box."""
+        random = random_module.Random(seed * SEED_STRIDE + step)
+        drawn = [self.examples.draw(random) for _ in range(batch_size)]
+        device = next(self.model.parameters()).device
+        images = torch.from_numpy(np.stack([example.image for example in drawn]))
+        masks = torch.from_numpy(np.stack([example.masks for example in drawn]))
+        size = images.shape[1]
+        points = torch.zeros(batch_size, MAX_POINTS, 2)
+        labels = torch.full((batch_size, MAX_POINTS), -1)
+        boxes = torch.zeros(batch_size, 4)
+        for index, example in enumerate(drawn):
+            # Where a part is known the click lies in it, so that every level is asked about the same place.
+            area = example.masks[0 if example.known[0] else OBJECT]
+            if random.random() < BOX_SHARE:
+                boxes[index] = torch.tensor(_loose_box(example.masks[OBJECT], random))
+            elif random.random() < INTERIOR_SHARE and not example.known[0]:
+                points[index, 0] = torch.tensor(most_interior(area), dtype=torch.float32)
+                labels[index, 0] = 1
+            else:
+                points[index, 0] = torch.tensor(somewhere_inside(area, random), dtype=torch.float32)
+                labels[index, 0] = 1
+        prompts = ClickPrompts(
+            points.to(device),
+            labels.to(device),
+            boxes.to(device),
+            torch.zeros(batch_size, 1, size, size, device=device),
+        )
+        return ClickBatch(
+            images=(images.to(device).permute(0, 3, 1, 2).float() / 127.5 - 1),
+            masks=masks.to(device).float(),
+            known=torch.from_numpy(np.stack([example.known for example in drawn])).to(device),
+            prompts=prompts,
+            seed=seed * SEED_STRIDE + step,
+        )
+
+    def loss(self, batch: ClickBatch, *, generator: torch.Generator) -> dict[str, Tensor]:
+        """Mean over the rounds of clicks; "iou_1" and "iou_last" are the object's, of the training examples."""
+        features = self.model.encode(batch.images.contiguous(memory_format=torch.channels_last))
+        prompts = batch.prompts
+        random = random_module.Random(batch.seed)
+        total = logits = batch.images.new_zeros(())
+        overlaps: list[Tensor] = []
+        for turn in range(self.rounds):
+            if turn:
+                prompts = self._corrected(prompts, batch, logits.detach(), random)
+            logits, scores = self.model.decode(features, prompts)
+            loss, overlap = _round_loss(logits, scores, batch)
+            total = total + loss / self.rounds
+            overlaps.append(overlap[:, OBJECT].mean())
+        return {"loss": total, "iou_1": overlaps[0].detach(), "iou_last": overlaps[-1].detach()}
+
+    def _corrected(
+        self,
+        prompts: ClickPrompts,
+        batch: ClickBatch,
+        logits: Tensor,
+        random: random_module.Random,
+    ) -> ClickPrompts:
+        """Another click in the largest error of the object's mask, and that mask to start from."""
+        points, labels = prompts.points.clone(), prompts.labels.clone()
+        found = (logits[:, OBJECT] > 0).cpu().numpy()
+        truths = (batch.masks[:, OBJECT] > 0.5).cpu().numpy()
+        for index, (truth, mask) in enumerate(zip(truths, found, strict=True)):
+            worst = largest_error(truth, mask)
+            free = (labels[index] < 0).nonzero()
+            if worst is None or not len(free):
+                continue
+            area, positive = worst
+            place = most_interior(area) if random.random() < 0.5 else somewhere_inside(area, random)
+            points[index, free[0]] = points.new_tensor(place, dtype=points.dtype)
+            labels[index, free[0]] = int(positive)
+        kept = torch.tensor(
+            [random.random() >= FORGOTTEN_SHARE for _ in found], device=logits.device
+        )
+        mask = logits[:, OBJECT : OBJECT + 1].sigmoid() * kept[:, None, None, None]
+        return ClickPrompts(points, labels, prompts.boxes, mask)
+
+    def validate(self, model: nn.Module) -> tuple[dict[str, float], Image.Image | None]:
+        """Mean overlap after 1, 3 and 5 clicks on held-out photos, as `benchmarks/segmentation.py` counts; if any."""
+        from follow_your_click.segmentation.click import ClickSegmenter
+
+        if not self.validation:
+            return {}, None
+        assert isinstance(model, ClickNetwork)
+        segmenter = ClickSegmenter(model)
+        ious, rows = [], []
+        for image, truth in self.validation:
+            segmenter.set_image(image)
+            of_clicks, first = _clicked(segmenter, truth, clicks=5)
+            ious.append(of_clicks)
+            rows.append(_pictured(image, truth, first))
+        means = np.mean(ious, axis=0)
+        figures = {f"iou_{count}": round(float(means[count - 1]), 4) for count in (1, 3, 5)}
+        return figures, Image.fromarray(np.concatenate(rows[:24], axis=0))
+
+
+def _round_loss(logits: Tensor, scores: Tensor, batch: ClickBatch) -> tuple[Tensor, Tensor]:
+    """The loss of one round, and the overlap of each level: (B, K)."""
+    known = batch.known.to(logits) * logits.new_tensor(LEVEL_WEIGHTS)
+    entropy = F.binary_cross_entropy_with_logits(logits, batch.masks, reduction="none")
+    entropy = entropy.mean(dim=(2, 3))
+    chance = logits.sigmoid()
+    shared = (chance * batch.masks).sum(dim=(2, 3))
+    dice = 1 - (2 * shared + 1) / (chance.sum(dim=(2, 3)) + batch.masks.sum(dim=(2, 3)) + 1)
+    taken, truth = logits.detach() > 0, batch.masks > 0.5
+    overlap = (taken & truth).sum(dim=(2, 3)) / (taken | truth).sum(dim=(2, 3)).clamp(min=1)
+    guess = (scores - overlap).square()
+    each = 2 * entropy + dice + guess
+    return (each * known).sum() / known.sum(), overlap
+
+
+def _loose_box(area: npt.NDArray[np.bool_], random: random_module.Random) -> list[float]:
+    """The area's box, each side moved by up to a tenth of its length."""
+    rows, columns = np.nonzero(area)
+    x0, x1, y0, y1 = columns.min(), columns.max() + 1, rows.min(), rows.max() + 1
+    reach_x, reach_y = 0.1 * (x1 - x0), 0.1 * (y1 - y0)
+    moved = [random.uniform(-1, 1) for _ in range(4)]
+    return [
+        float(x0 + moved[0] * reach_x),
+        float(y0 + moved[1] * reach_y),
+        float(x1 + moved[2] * reach_x),
+        float(y1 + moved[3] * reach_y),
+    ]
+
+
+def _clicked(
+    segmenter: Segmenter, truth: npt.NDArray[np.bool_], *, clicks: int
+) -> tuple[list[float], npt.NDArray[np.bool_]]:
+    """Overlap after each click, and the mask of the first."""
+    found = np.zeros_like(truth)
+    given, ious, first = [], [], found
+    for _ in range(clicks):
+        click = next_click(truth, found)
+        if click is not None:
+            given.append(click)
+            found = segmenter.predict(
+                point_coords=np.array([(c.x, c.y) for c in given], np.float32),
+                point_labels=np.array([int(c.positive) for c in given], np.int64),
+            ).masks[0]
+        ious.append(float((found & truth).sum() / max(1, (found | truth).sum())))
+        first = found if len(ious) == 1 else first
+    return ious, first
+
+
+def _pictured(
+    image: npt.NDArray[np.uint8], truth: npt.NDArray[np.bool_], found: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.uint8]:
+    """Photo, true mask and the mask of the first click side by side, 160 px high each."""
+    pictures = [image, *(np.where(m[..., None], image, image // 4) for m in (truth, found))]
+    small = [Image.fromarray(picture).resize((240, 160)) for picture in pictures]
+    return np.concatenate([np.asarray(picture) for picture in small], axis=1)

@@ -1,0 +1,116 @@
+"""What the click network learns from: examples, simulated clicks, and the photos with true masks."""
+
+from __future__ import annotations
+
+import random as random_module
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from follow_your_click.data.click_examples import ClickExamples
+from follow_your_click.data.photos import bundled_library, is_held_out
+from follow_your_click.data.simulated_clicks import (
+    largest_error,
+    most_interior,
+    next_click,
+    somewhere_inside,
+)
+from follow_your_click.data.true_masks import (
+    MaskedPhoto,
+    find_masks,
+    held_out_scenes,
+    scene_of,
+    training_photos,
+)
+from follow_your_click.errors import ImageError
+
+
+def _square(top: int, left: int, side: int, size: int = 40) -> np.ndarray:
+    mask = np.zeros((size, size), bool)
+    mask[top : top + side, left : left + side] = True
+    return mask
+
+
+def test_examples_are_what_they_say_and_depend_on_the_numbers_alone() -> None:
+    photo = MaskedPhoto(
+        "scene",
+        np.random.default_rng(0).integers(0, 256, (96, 128, 3), np.uint8),
+        np.stack([np.pad(_square(5, 5, 30), ((0, 56), (0, 88)))]),
+    )
+    examples = ClickExamples(bundled_library(), [photo], held_out=set(), size=64)
+    for seed in range(30):
+        example = examples.draw(random_module.Random(seed))
+        again = examples.draw(random_module.Random(seed))
+        assert example.image.shape == (64, 64, 3) and example.image.dtype == np.uint8
+        assert example.masks.shape == (3, 64, 64) and example.known[1:].all()
+        part, target, whole = example.masks
+        assert target.sum() >= 40
+        assert not (part & ~target).any() and not (target & ~whole).any(), "nested"
+        np.testing.assert_array_equal(example.image, again.image)
+        np.testing.assert_array_equal(example.masks, again.masks)
+
+
+def test_cut_outs_of_held_out_scenes_are_left_away() -> None:
+    library = bundled_library(split="all")
+    names = {scene_of(picture.name.split(".")[0]) for picture in library.cutouts}
+    gone = sorted(names)[0]
+    kept = ClickExamples(library, [], held_out={gone}, size=64)
+    everything = ClickExamples(library, [], held_out=set(), size=64)
+    count = sum(scene_of(p.name.split(".")[0]) == gone for p in library.cutouts)
+    assert count > 0
+    assert len(kept.drawn) + len(kept.real) == len(everything.drawn) + len(everything.real) - count
+
+
+def test_clicks_go_where_a_person_would_click() -> None:
+    truth = _square(10, 10, 20)
+    x, y = most_interior(truth)
+    assert 18 <= x <= 21 and 18 <= y <= 21
+    x, y = somewhere_inside(truth, random_module.Random(0))
+    assert truth[y, x]
+    missed = next_click(truth, _square(10, 10, 20) & (np.arange(40) < 20))
+    assert missed is not None and missed.positive and missed.x >= 20
+    extra = next_click(truth, truth | _square(0, 30, 9))
+    assert extra is not None and not extra.positive and extra.x >= 30
+    assert next_click(truth, truth) is None
+    both = largest_error(truth, _square(10, 10, 5))
+    assert both is not None and both[1] and both[0].sum() == 375
+
+
+def test_scenes_are_read_from_names() -> None:
+    assert scene_of("davis-goat-026") == "davis-goat"
+    assert scene_of("davis-goat-3-goat") == "davis-goat"
+    assert scene_of("davis-horsejump-high-021") == "davis-horsejump-high"
+    assert scene_of("coco-000000000790-5-potted-plant") == "coco-000000000790"
+    assert scene_of("noto-26fa-tent") == "noto-26fa-tent"
+
+
+def test_nothing_of_a_held_out_scene_is_trained_on(tmp_path: Path) -> None:
+    folder = tmp_path / "masked"
+    folder.mkdir()
+    names = [f"coco-{number:012d}" for number in range(60)]
+    for name in names:
+        pixels = np.random.default_rng(int(name[5:])).integers(0, 256, (70, 80, 3), np.uint8)
+        Image.fromarray(pixels).save(folder / f"{name}.jpg")
+        for suffix in ("", "__obj2"):
+            mask = np.zeros((70, 80), np.uint8)
+            mask[5:25, 5:25] = 255
+            Image.fromarray(mask).save(folder / f"{name}{suffix}.png")
+    masks = find_masks(folder)
+    assert len(masks) == 120
+    kept = held_out_scenes(tmp_path)
+    by_name = {
+        name
+        for name in names
+        if any(map(is_held_out, (f"{name}.jpg", f"{name}.png", f"{name}__obj2.png")))
+    }
+    assert kept == by_name and 0 < len(kept) < 60
+    photos = training_photos(tmp_path)
+    assert {photo.scene for photo in photos} == set(names) - kept
+    assert all(photo.objects.shape == (2, 70, 80) for photo in photos)
+
+
+def test_a_folder_without_masks_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ImageError, match="got no photo with a mask"):
+        training_photos(tmp_path)

@@ -1,0 +1,112 @@
+"""The click network: shapes, what a prompt changes, and that the photo is encoded once."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from follow_your_click.models.click_network import (
+    LEVELS,
+    PROMPT_CHANNELS,
+    ClickNetwork,
+    ClickPrompts,
+    prompt_maps,
+)
+
+
+@pytest.fixture(scope="module")
+def network() -> ClickNetwork:
+    torch.manual_seed(0)
+    return ClickNetwork((8, 8, 16, 16), (1, 1, 1, 1), (8, 8, 8, 16), similarity_heads=2).eval()
+
+
+def _prompts(
+    points: list[tuple[float, float]], labels: list[int], size: tuple[int, int] = (64, 96)
+) -> ClickPrompts:
+    return ClickPrompts(
+        torch.tensor([points], dtype=torch.float32),
+        torch.tensor([labels]),
+        torch.zeros(1, 4),
+        torch.zeros(1, 1, *size),
+    )
+
+
+def _run(network: ClickNetwork, prompts: ClickPrompts, seed: int = 1) -> torch.Tensor:
+    image = torch.rand(1, 3, 64, 96, generator=torch.Generator().manual_seed(seed)) * 2 - 1
+    with torch.no_grad():
+        return network(image, prompts)[0]
+
+
+def test_the_shipped_size_keeps_within_four_million_parameters() -> None:
+    assert sum(p.numel() for p in ClickNetwork().parameters()) <= 4_000_000
+
+
+def test_masks_have_the_photo_s_size_and_scores_are_shares(network: ClickNetwork) -> None:
+    image = torch.rand(2, 3, 64, 96)
+    one = _prompts([(5.0, 7.0)], [1])
+    prompts = ClickPrompts(
+        *(torch.cat([x, x]) for x in (one.points, one.labels, one.boxes, one.mask))
+    )
+    logits, scores = network(image, prompts)
+    assert logits.shape == (2, len(LEVELS), 64, 96)
+    assert scores.shape == (2, len(LEVELS))
+    assert ((scores > 0) & (scores < 1)).all()
+
+
+def test_every_kind_of_prompt_changes_the_masks(network: ClickNetwork) -> None:
+    base = _prompts([(20.0, 30.0)], [1])
+    box = torch.tensor([[4.0, 6.0, 40.0, 50.0]])
+    others = {
+        "place": _prompts([(70.0, 30.0)], [1]),
+        "sign": _prompts([(20.0, 30.0)], [0]),
+        "second point": _prompts([(20.0, 30.0), (60.0, 10.0)], [1, 0]),
+        "box": ClickPrompts(base.points, base.labels, box, base.mask),
+        "mask": ClickPrompts(base.points, base.labels, base.boxes, torch.ones_like(base.mask)),
+    }
+    expected = _run(network, base)
+    for name, prompts in others.items():
+        assert not torch.allclose(_run(network, prompts), expected, atol=1e-4), name
+
+
+def test_empty_places_for_points_and_their_order_change_nothing(network: ClickNetwork) -> None:
+    points = [(20.0, 30.0), (60.0, 10.0)]
+    expected = _run(network, _prompts(points, [1, 0]))
+    padded = _run(network, _prompts([*points, (1.0, 1.0)], [1, 0, -1]))
+    turned = _run(network, _prompts(points[::-1], [0, 1]))
+    assert torch.allclose(padded, expected, atol=1e-5)
+    assert torch.allclose(turned, expected, atol=1e-5)
+
+
+def test_decoding_kept_features_is_the_whole_network(network: ClickNetwork) -> None:
+    image = torch.rand(1, 3, 64, 96)
+    with torch.no_grad():
+        features = network.encode(image)
+        for place in ((3.0, 4.0), (50.0, 60.0)):
+            prompts = _prompts([place], [1])
+            assert torch.equal(network.decode(features, prompts)[0], network(image, prompts)[0])
+            many = ClickPrompts(
+                *(
+                    x.repeat_interleave(3, dim=0)
+                    for x in (prompts.points, prompts.labels, prompts.boxes, prompts.mask)
+                )
+            )
+            batched = network.decode(features.repeat(3), many)[0]
+            assert torch.allclose(batched[2], network(image, prompts)[0][0], atol=1e-5)
+
+
+def test_prompt_maps_say_where() -> None:
+    prompts = ClickPrompts(
+        torch.tensor([[[21.5, 41.5], [61.5, 9.5]]]),
+        torch.tensor([[1, 0]]),
+        torch.tensor([[8.0, 16.0, 32.0, 48.0]]),
+        torch.zeros(1, 1, 64, 96),
+    )
+    maps = prompt_maps(prompts, (64, 96))[0]
+    assert maps.shape == (PROMPT_CHANNELS, 16, 24)
+    for channel, (row, column) in ((0, (10, 5)), (2, (2, 15))):
+        assert divmod(int(maps[channel].argmax()), 24) == (row, column)
+        assert divmod(int(maps[channel + 1].argmin()), 24) == (row, column)
+    assert maps[4].sum() == 6 * 8 and maps[4, 4:12, 2:8].all()
+    assert (maps[5] == 1).all()
+    none = ClickPrompts(prompts.points, prompts.labels, torch.zeros(1, 4), prompts.mask)
+    assert (prompt_maps(none, (64, 96))[0, 4:] == 0).all()

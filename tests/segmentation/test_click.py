@@ -1,0 +1,110 @@
+"""The embedded segmenter, with the network that comes with the package."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from follow_your_click.errors import RegionError
+from follow_your_click.segmentation.click import ClickSegmenter
+
+WIDTH, HEIGHT = 200, 150
+
+
+@pytest.fixture(scope="module")
+def segmenter() -> ClickSegmenter:
+    return ClickSegmenter.from_pretrained()
+
+
+def _disc(
+    width: int = WIDTH, height: int = HEIGHT
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]:
+    """A red disc with a little texture on textured green, and where it is."""
+    random = np.random.default_rng(0)
+    rows, columns = np.mgrid[:height, :width]
+    inside = np.hypot(columns - 0.6 * width, rows - 0.5 * height) < 0.25 * min(width, height)
+    image = np.where(inside[..., None], (190, 40, 30), (40, 120, 60))
+    return (image + random.integers(0, 30, image.shape)).astype(np.uint8), inside
+
+
+def _iou(first: npt.NDArray[np.bool_], second: npt.NDArray[np.bool_]) -> float:
+    return float((first & second).sum() / (first | second).sum())
+
+
+def test_a_click_on_a_plain_object_finds_it(segmenter: ClickSegmenter) -> None:
+    image, truth = _disc()
+    segmenter.set_image(image)
+    found = segmenter.predict(point_coords=np.array([[120, 75]], np.float32))
+    assert found.masks.shape == (3, HEIGHT, WIDTH)
+    assert found.levels == ("object", "part", "whole")
+    assert _iou(found.masks[0], truth) > 0.8
+    assert (np.diff(found.scores) <= 0).all()
+
+
+def test_a_box_finds_it_too(segmenter: ClickSegmenter) -> None:
+    image, truth = _disc()
+    segmenter.set_image(image)
+    box = np.array([80, 35, 160, 115], np.float32)
+    assert _iou(segmenter.predict(box=box).masks[0], truth) > 0.8
+
+
+def test_the_photo_is_encoded_once(
+    segmenter: ClickSegmenter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[int] = []
+    encode = segmenter.network.encode
+    monkeypatch.setattr(segmenter.network, "encode", lambda x: calls.append(1) or encode(x))
+    image, _ = _disc()
+    segmenter.set_image(image)
+    first = segmenter.predict(point_coords=np.array([[120, 75]], np.float32))
+    segmenter.predict(point_coords=np.array([[20, 20]], np.float32))
+    again = segmenter.predict(point_coords=np.array([[120, 75]], np.float32))
+    assert calls == [1]
+    np.testing.assert_array_equal(first.masks, again.masks)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    width=st.integers(1, 90),
+    height=st.integers(1, 90),
+    places=st.lists(st.tuples(st.floats(0, 0.999), st.floats(0, 0.999)), min_size=1, max_size=4),
+    signs=st.lists(st.booleans(), min_size=4, max_size=4),
+)
+def test_a_click_s_own_pixel_has_its_side_at_any_size(
+    segmenter: ClickSegmenter,
+    width: int,
+    height: int,
+    places: list[tuple[float, float]],
+    signs: list[bool],
+) -> None:
+    image = np.random.default_rng(width).integers(0, 256, (height, width, 3), np.uint8)
+    coords = np.array([(x * width, y * height) for x, y in places], np.float32)
+    labels = np.array([1, *map(int, signs)][: len(places)])
+    segmenter.set_image(image)
+    found = segmenter.predict(point_coords=coords, point_labels=labels)
+    assert found.masks.shape == (3, height, width)
+    pixels = np.floor(coords).astype(int)
+    positive = {tuple(p) for p, label in zip(pixels, labels, strict=True) if label}
+    for (x, y), label in zip(pixels, labels, strict=True):
+        if label:
+            assert found.masks[:, y, x].all()
+        elif (x, y) not in positive:
+            assert not found.masks[:, y, x].any()
+
+
+def test_bad_questions_are_refused_in_one_line(segmenter: ClickSegmenter) -> None:
+    fresh = ClickSegmenter(segmenter.network)
+    with pytest.raises(RegionError, match="set_image before predict"):
+        fresh.predict(point_coords=np.array([[1, 1]], np.float32))
+    with pytest.raises(RegionError, match=r"expected \(H, W, 3\)"):
+        fresh.set_image(np.zeros((4, 4), np.uint8))
+    segmenter.set_image(_disc()[0])
+    with pytest.raises(RegionError, match="200x150"):
+        segmenter.predict(point_coords=np.array([[200, 3]], np.float32))
+    with pytest.raises(RegionError, match="positive click"):
+        segmenter.predict(point_coords=np.array([[2, 3]], np.float32), point_labels=np.array([0]))
+    with pytest.raises(RegionError, match="expected"):
+        segmenter.predict(mask=np.zeros((3, 3), np.float32))

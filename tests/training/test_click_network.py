@@ -1,0 +1,83 @@
+"""Objective of the click network: losses, corrected clicks, and that it learns."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from follow_your_click.data.click_examples import ClickExamples
+from follow_your_click.data.photos import bundled_library
+from follow_your_click.models.click_network import ClickNetwork
+from follow_your_click.segmentation.click import ClickSegmenter
+from follow_your_click.training.click_network import ClickObjective
+from follow_your_click.training.run import train
+
+TINY = {
+    "widths": [8, 16, 16, 16],
+    "blocks": [1, 1, 1, 1],
+    "decoder_widths": [8, 16, 16, 16],
+    "similarity_heads": 2,
+}
+
+
+@pytest.fixture(scope="module")
+def objective() -> ClickObjective:
+    torch.manual_seed(0)
+    network = ClickNetwork((8, 16, 16, 16), (1, 1, 1, 1), (8, 16, 16, 16), 2)
+    examples = ClickExamples(bundled_library(), [], held_out=set(), size=64)
+    return ClickObjective(network, examples, [], rounds=2)
+
+
+def test_first_clicks_lie_on_the_object(objective: ClickObjective) -> None:
+    batch = objective.batch(24, seed=0, step=3)
+    assert batch.images.shape == (24, 3, 64, 64) and batch.images.abs().max() <= 1
+    boxed = 0
+    for masks, points, labels, box in zip(
+        batch.masks, batch.prompts.points, batch.prompts.labels, batch.prompts.boxes, strict=True
+    ):
+        if labels[0] == 1:
+            x, y = points[0].int()
+            assert masks[1, y, x] == 1
+        else:
+            boxed += 1
+            assert box[2] > box[0] and box[3] > box[1]
+    assert 0 < boxed < 24
+
+
+def test_the_next_click_lies_in_the_largest_error(objective: ClickObjective) -> None:
+    import random as random_module
+
+    batch = objective.batch(4, seed=0, step=5)
+    nothing = torch.full((4, 3, 64, 64), -5.0)
+    corrected = objective._corrected(batch.prompts, batch, nothing, random_module.Random(0))
+    for index in range(4):
+        given = (corrected.labels[index] >= 0).nonzero()[-1, 0]
+        assert corrected.labels[index, given] == 1, "all of the object is missed"
+        x, y = corrected.points[index, given].int()
+        assert batch.masks[index, 1, y, x] == 1
+
+
+def test_the_loss_falls_on_a_fixed_batch(objective: ClickObjective) -> None:
+    batch = objective.batch(6, seed=1, step=0)
+    optimizer = torch.optim.AdamW(objective.model.parameters(), 5e-3)
+    generator = torch.Generator().manual_seed(0)
+    losses = []
+    for _ in range(25):
+        figures = objective.loss(batch, generator=generator)
+        optimizer.zero_grad()
+        figures["loss"].backward()
+        optimizer.step()
+        losses.append(float(figures["loss"].detach()))
+    assert np.mean(losses[-3:]) < 0.6 * losses[0]
+
+
+def test_the_recipe_trains_exports_and_loads(tmp_path: Path) -> None:
+    overrides = [f"output={tmp_path}", "steps=2", "batch_size=2", "objective.size=64"]
+    model = str(TINY).replace("'", '"')
+    folder = train("mini-click", overrides=[*overrides, f"objective.model={model}"])
+    segmenter = ClickSegmenter.from_pretrained(folder)
+    segmenter.set_image(np.zeros((40, 30, 3), np.uint8))
+    assert segmenter.predict(point_coords=np.array([[3, 4]], np.float32)).masks.shape == (3, 40, 30)
