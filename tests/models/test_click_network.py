@@ -110,3 +110,20 @@ def test_prompt_maps_say_where() -> None:
     assert (maps[5] == 1).all()
     none = ClickPrompts(prompts.points, prompts.labels, torch.zeros(1, 4), prompts.mask)
     assert (prompt_maps(none, (64, 96))[0, 4:] == 0).all()
+
+
+def test_a_folded_network_computes_the_same() -> None:
+    trained = ClickNetwork((8, 8, 16, 16), (1, 1, 1, 1), (8, 8, 8, 16), similarity_heads=2)
+    torch.manual_seed(2)
+    for _ in range(3):  # running statistics that are not those of the start
+        trained(torch.rand(4, 3, 64, 96) * 2 - 1, _four(_prompts([(20.0, 30.0)], [1])))
+    trained.eval()
+    prompts = _prompts([(20.0, 30.0), (60.0, 10.0)], [1, 0])
+    folded = trained.folded()
+    assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in folded.modules())
+    assert torch.allclose(_run(folded, prompts), _run(trained, prompts), atol=1e-4)
+
+
+def _four(prompts: ClickPrompts) -> ClickPrompts:
+    fields = (prompts.points, prompts.labels, prompts.boxes, prompts.mask)
+    return ClickPrompts(*(torch.cat([x] * 4) for x in fields))

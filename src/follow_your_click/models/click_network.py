@@ -10,13 +10,16 @@ maps enter as in RITM (Sofiiuk et al. 2022).
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 import torch.nn.functional as F
 from diffusers.configuration_utils import ConfigMixin, register_to_config
 from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 STRIDE = 32
 """Sides of the network's image are multiples of it."""
@@ -75,10 +78,10 @@ class ClickNetwork(ModelMixin, ConfigMixin):
         similarity_heads: int = 8,
     ) -> None:
         super().__init__()
-        self.stem = nn.Sequential(nn.PixelUnshuffle(4), _conv(48, widths[0]))
+        self.stem = nn.Sequential(nn.PixelUnshuffle(4), _Convolution(48, widths[0]))
         stages, before = [], widths[0]
         for level, (width, count) in enumerate(zip(widths, blocks, strict=True)):
-            down = [_conv(before, width, stride=2)] if level else []
+            down = [_Convolution(before, width, stride=2)] if level else []
             stages.append(nn.Sequential(*down, *(_Residual(width) for _ in range(count))))
             before = width
         self.stages = nn.ModuleList(stages)
@@ -93,19 +96,31 @@ class ClickNetwork(ModelMixin, ConfigMixin):
         self.smooth_eighth = _Residual(eighth)
         self.lateral_quarter = nn.Conv2d(widths[0] + eighth, quarter, 1)
         heads = 2 * similarity_heads
-        self.enter_eighth = _conv(eighth + heads + PROMPT_CHANNELS, eighth)
+        self.enter_eighth = _Convolution(eighth + heads + PROMPT_CHANNELS, eighth)
         self.down_eighth = _Residual(eighth)
-        self.enter_sixteenth = _conv(eighth, sixteenth, stride=2)
+        self.enter_sixteenth = _Convolution(eighth, sixteenth, stride=2)
         self.down_sixteenth = _Residual(sixteenth)
-        self.enter_last = _conv(sixteenth, last, stride=2)
+        self.enter_last = _Convolution(sixteenth, last, stride=2)
         self.middle = _Residual(last)
         self.pooled = nn.Linear(last, last)
-        self.up_sixteenth = nn.Sequential(_conv(last + sixteenth, sixteenth), _Residual(sixteenth))
-        self.up_eighth = nn.Sequential(_conv(sixteenth + eighth, eighth), _Residual(eighth))
+        self.up_sixteenth = nn.Sequential(
+            _Convolution(last + sixteenth, sixteenth), _Residual(sixteenth)
+        )
+        self.up_eighth = nn.Sequential(_Convolution(sixteenth + eighth, eighth), _Residual(eighth))
         self.enter_quarter = nn.Conv2d(eighth + quarter + heads + PROMPT_CHANNELS, quarter, 1)
         self.up_quarter = _Residual(quarter)
         self.masks = nn.Conv2d(quarter, len(LEVELS) * 16, 3, padding=1)
         self.scores = nn.Linear(last, len(LEVELS))
+
+    def folded(self) -> ClickNetwork:
+        """A copy for use, with every normalisation folded into its convolution; it computes the same."""
+        copied: ClickNetwork = copy.deepcopy(self).eval()
+        for module in copied.modules():
+            if isinstance(module, _Residual):
+                module.conv_2, module.norm = _folded(module.conv_2, module.norm), nn.Identity()
+            elif isinstance(module, _Convolution):
+                module[0], module[1] = _folded(module[0], module[1]), nn.Identity()
+        return copied
 
     def encode(self, image: Tensor) -> ClickFeatures:
         """Features of photos (B, 3, H, W) in [-1, 1], H and W multiples of 32."""
@@ -163,11 +178,11 @@ class ClickNetwork(ModelMixin, ConfigMixin):
         """Largest cosine similarity to any positive, and to any negative click, by head: (B, 2 heads, h, w)."""
         heads = self.config.similarity_heads
         batch, _, height, width = maps.shape
-        split = F.normalize(maps.reshape(batch, heads, -1, height, width), dim=2)
+        split = _unit(maps.reshape(batch, heads, -1, height, width))
         scale = prompts.points.new_tensor([size[1], size[0]])
         grid = (2 * (prompts.points + 0.5) / scale - 1).to(maps)[:, :, None]
         at = F.grid_sample(maps, grid, padding_mode="border", align_corners=False)[..., 0]
-        at = F.normalize(at.reshape(batch, heads, -1, at.shape[-1]), dim=2)
+        at = _unit(at.reshape(batch, heads, -1, at.shape[-1]))
         alike = torch.einsum("bkchw,bkcn->bnkhw", split, at)
         found = []
         for label in (1, 0):
@@ -206,21 +221,34 @@ def prompt_maps(prompts: ClickPrompts, size: tuple[int, int]) -> Tensor:
 class _Residual(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.conv_1 = _conv(channels, channels)
-        self.conv_2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
-        self.norm = nn.BatchNorm2d(channels)
+        self.conv_1 = _Convolution(channels, channels)
+        self.conv_2: nn.Module = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.norm: nn.Module = nn.BatchNorm2d(channels)
 
     def forward(self, hidden: Tensor) -> Tensor:
         update: Tensor = self.norm(self.conv_2(self.conv_1(hidden)))
         return F.relu(hidden + update)
 
 
-def _conv(channels: int, output: int, *, stride: int = 1) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(channels, output, 3, stride=stride, padding=1, bias=False),
-        nn.BatchNorm2d(output),
-        nn.ReLU(),
-    )
+class _Convolution(nn.Sequential):
+    def __init__(self, channels: int, output: int, *, stride: int = 1) -> None:
+        super().__init__(
+            nn.Conv2d(channels, output, 3, stride=stride, padding=1, bias=False),
+            nn.BatchNorm2d(output),
+            nn.ReLU(),
+        )
+
+
+def _folded(convolution: nn.Module, norm: nn.Module) -> nn.Module:
+    """One convolution for both; as it is where that has been done."""
+    if not isinstance(norm, nn.BatchNorm2d):
+        return convolution
+    return cast(nn.Module, fuse_conv_bn_eval(cast(nn.Conv2d, convolution), norm))
+
+
+def _unit(vectors: Tensor) -> Tensor:
+    """Length 1 along axis 2; several times quicker on a CPU than `F.normalize` along an inner axis."""
+    return vectors * vectors.square().sum(dim=2, keepdim=True).clamp(min=1e-12).rsqrt()
 
 
 def _up(maps: Tensor) -> Tensor:

@@ -49,7 +49,7 @@ class ClickSegmenter:
     """
 
     def __init__(self, network: ClickNetwork) -> None:
-        self.network = network.eval()
+        self.network = network.folded()
         self._photo: _Photo | None = None
 
     @classmethod
