@@ -61,9 +61,11 @@ def batch_of(latents, moving=None, displacement=None):
         region_mask=torch.zeros(count, 1, height, width),
         moving=torch.zeros(count, frames, height, width) if moving is None else moving,
         displacement=still_of(latents) if displacement is None else displacement,
+        validity=torch.ones(count, frames, height, width),
         caption_embeds=torch.zeros(count, 1, 24),
         motion_embeds=torch.zeros(count, 1, 24),
         motion_strength=torch.ones(count),
+        fps=torch.full((count,), 8.0),
     )
 
 

@@ -24,6 +24,7 @@ from follow_your_click.errors import FollowYourClickError
 from follow_your_click.interfaces.animate_cli import animate_command
 from follow_your_click.interfaces.app_cli import app_command
 from follow_your_click.interfaces.console import say, show_warning
+from follow_your_click.interfaces.data_cli import data_app
 from follow_your_click.interfaces.evaluate_cli import evaluate_app
 from follow_your_click.interfaces.segment_cli import segment_command
 
@@ -39,6 +40,7 @@ app = typer.Typer(
 app.command(name="animate")(animate_command)
 app.command(name="segment")(segment_command)
 app.command(name="app")(app_command)
+app.add_typer(data_app, name="data")
 app.add_typer(evaluate_app, name="evaluate")
 
 

@@ -72,9 +72,23 @@ class TextEncoderSettings(Strict):
     model: dict[str, Any] = {}
 
 
+class ClickNetworkSettings(Strict):
+    """Training of `ClickNetwork` on simulated clicks; `rounds` clicks a step, examples of `size` px.
+
+    `init`: a trained network to go on from (then `model` is not used); `data` needs masked/ too.
+    """
+
+    kind: Literal["click_network"]
+    model: dict[str, Any] = {}
+    init: str | None = None
+    size: int = Field(default=128, ge=64, multiple_of=32)
+    rounds: int = Field(default=2, ge=1, le=6)
+
+
 class MotionUNetSettings(Strict):
     """Training of `RegionalMotionUNet` on procedural clips, conditions as in the paper.
 
+    Given shards of filmed clips (`TrainingConfig.shards`), a share `filmed_share` of every batch is drawn from them.
     `num_inference_steps`, `guidance_scale` and the two window strengths are not used in training: they go
     into the exported model's preset.json (see `presets.Preset`).
     """
@@ -86,6 +100,7 @@ class MotionUNetSettings(Strict):
     size: int = Field(default=128, ge=32, multiple_of=8)
     num_frames: int = Field(default=16, ge=2)
     motion_weights: dict[str, float] | None = None
+    filmed_share: Share = 0.5
     first_frame_mask_ratios: tuple[Share, ...] = Field(default=(0.0, 0.3, 0.5, 0.7), min_length=1)
     first_frame_layout: Literal["repeat", "first"] = "repeat"
     mask_layout: Literal["repeat", "first"] = "repeat"
@@ -103,12 +118,16 @@ class MotionUNetSettings(Strict):
 
 
 Objective = Annotated[
-    AutoencoderSettings | TextEncoderSettings | MotionUNetSettings, Field(discriminator="kind")
+    AutoencoderSettings | TextEncoderSettings | ClickNetworkSettings | MotionUNetSettings,
+    Field(discriminator="kind"),
 ]
 
 
 class TrainingConfig(Strict):
-    """One run. `data` is a folder with photos/ and cutouts/ (None: scikit-image's own pictures)."""
+    """One run. `data` is a folder with photos/ and cutouts/ (None: scikit-image's own pictures).
+
+    `shards` is what `fyc data build` wrote, filmed clips beside the rendered ones; given as `data`, it is taken for that.
+    """
 
     name: str
     objective: Objective
@@ -120,6 +139,7 @@ class TrainingConfig(Strict):
     precision: Literal["fp32", "bf16"] = "fp32"
     device: str = "cpu"
     data: Path | None = None
+    shards: Path | None = None
     output: Path
     log_every: int = Field(default=20, ge=1)
     validate_every: int = Field(default=1000, ge=1)

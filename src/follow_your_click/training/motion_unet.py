@@ -17,6 +17,7 @@ from PIL import Image
 from torch import Tensor, nn
 from transformers import PreTrainedTokenizerFast
 
+from follow_your_click.data.filmed import FilmedBatch, FilmedClips
 from follow_your_click.data.procedural import ClipBatch, ClipRequest, ProceduralClips
 from follow_your_click.errors import SettingsError
 from follow_your_click.models.conditioning import (
@@ -52,22 +53,24 @@ class LatentBatch:
     """Clips ready for the network.
 
     latents: (B, C, F, h, w). region_mask, moving: (B, 1, h, w), (B, F, h, w), 0 ... 1.
-    displacement: (B, 2, F, h, w), see `RegionalMotionOutput`.
-    caption_embeds, motion_embeds: (B, N, D). motion_strength: (B,).
+    displacement: (B, 2, F, h, w), see `RegionalMotionOutput`. validity: (B, F, h, w), how far it is known: 1 on rendered clips.
+    caption_embeds, motion_embeds: (B, N, D). motion_strength, fps: (B,).
     """
 
     latents: Tensor
     region_mask: Tensor
     moving: Tensor
     displacement: Tensor
+    validity: Tensor
     caption_embeds: Tensor
     motion_embeds: Tensor
     motion_strength: Tensor
+    fps: Tensor
 
 
 @dataclass
 class MotionUNetObjective:
-    """The paper's training step on procedural clips.
+    """The paper's training step on procedural clips, and on filmed ones where there are some.
 
     Args:
         model: the network under training.
@@ -76,6 +79,7 @@ class MotionUNetObjective:
         clips: where training clips come from.
         validation_clips: held-out photos, cut-outs and wordings.
         scheduler: v-prediction, zero terminal SNR.
+        filmed: clips from shards, `settings.filmed_share` of every batch; None: rendered clips only.
     """
 
     model: RegionalMotionUNet
@@ -86,6 +90,7 @@ class MotionUNetObjective:
     validation_clips: ProceduralClips
     scheduler: DDIMScheduler
     settings: MotionUNetSettings
+    filmed: FilmedClips | None = None
 
     def __post_init__(self) -> None:
         # Rendering and encoding cost about as much as a training step of the small model on a CPU.
@@ -102,20 +107,33 @@ class MotionUNetObjective:
             raise SettingsError(
                 f"got batch_size {batch_size}; expected a multiple of clip_uses {uses}"
             )
-        parts = [self._rendered(batch_size // uses, seed, step - age) for age in range(uses)]
-        return LatentBatch(
-            *(torch.cat([getattr(part, f.name) for part in parts]) for f in fields(LatentBatch))
+        return _joined(
+            [self._rendered(batch_size // uses, seed, step - age) for age in range(uses)]
         )
 
     def _render(self, count: int, seed: int, step: int) -> LatentBatch:
         # Wrapped to a positive seed: the first steps of a run also use "earlier" clips.
         device = next(self.vae.parameters()).device
-        generator = step_generator(seed, step % (SEED_STRIDE // 2), device)
-        clips = self.clips.sample(count, generator, generator.device)
-        return self._encode(clips, generator)
+        step %= SEED_STRIDE // 2
+        generator = step_generator(seed, step, device)
+        first, end = (self._filmed_before(count * at) for at in (step, step + 1))
+        parts = []
+        if end - first < count:
+            clips = self.clips.sample(count - (end - first), generator, generator.device)
+            parts.append(self._encode(clips, generator))
+        if self.filmed is not None and first < end:
+            taken = self.filmed.sample(range(first, end), generator, generator.device)
+            parts.append(self._encode(taken, generator))
+        return _joined(parts)
+
+    def _filmed_before(self, clips: int) -> int:
+        """How many of a run's first clips are filmed: the place in their stream, whatever step a run begins at."""
+        return 0 if self.filmed is None else int(self.settings.filmed_share * clips)
 
     @torch.no_grad()
-    def _encode(self, clips: ClipBatch, generator: torch.Generator | None) -> LatentBatch:
+    def _encode(
+        self, clips: ClipBatch | FilmedBatch, generator: torch.Generator | None
+    ) -> LatentBatch:
         batch = clips.frames.shape[0]
         images = rearrange(clips.frames, "b f c h w -> (b f) c h w")
         latents = rearrange(self.vae.encode(images).latents, "(b f) c h w -> b c f h w", b=batch)  # type: ignore[operator]
@@ -134,15 +152,20 @@ class MotionUNetObjective:
             )
         else:
             captions = motion_prompts
+        filmed = clips if isinstance(clips, FilmedBatch) else None
         embeds = encode_text(self.text_encoder, self.tokenizer, captions + motion_prompts)
         return LatentBatch(
             latents=latents,
             region_mask=latent_region_mask(clips.region_mask, size),
             moving=moving,
             displacement=_at_latents(clips.displacement, size),
+            validity=torch.ones_like(moving)
+            if filmed is None
+            else _at_latents(filmed.displacement_validity, size)[:, 0],
             caption_embeds=embeds[:batch],
             motion_embeds=embeds[batch:],
             motion_strength=clips.motion_strength,
+            fps=torch.full_like(clips.motion_strength, FPS) if filmed is None else filmed.fps,
         )
 
     def loss(self, batch: LatentBatch, *, generator: torch.Generator) -> dict[str, Tensor]:
@@ -178,7 +201,7 @@ class MotionUNetObjective:
             batch.caption_embeds,
             motion_encoder_hidden_states=batch.motion_embeds,
             motion_strength=batch.motion_strength,
-            fps=torch.full_like(batch.motion_strength, FPS),
+            fps=batch.fps,
         )
         error = (output.sample.float() - target).square().mean(dim=1)
         # Where the object is in some frame: its own cells and those that it uncovers.
@@ -188,7 +211,9 @@ class MotionUNetObjective:
         region = (error * area).sum() / area.sum().clamp(min=1)
         figures = {"v_mse": error.mean().detach(), "v_mse_region": region.detach()}
         if output.displacement is not None:
-            off = displacement_loss(output.displacement, batch.displacement, batch.moving)
+            off = displacement_loss(
+                output.displacement, batch.displacement, batch.moving, batch.validity
+            )
             loss = loss + settings.displacement_loss_weight * off
             figures["displacement_error"] = off.detach()
         return {"loss": loss, **figures}
@@ -249,7 +274,9 @@ class MotionUNetObjective:
         return figures, contact_sheet(clips.frames, frames)
 
 
-def displacement_loss(predicted: Tensor, true: Tensor, moving: Tensor) -> Tensor:
+def displacement_loss(
+    predicted: Tensor, true: Tensor, moving: Tensor, validity: Tensor | None = None
+) -> Tensor:
     """Squared error of displacements and of their change from frame to frame, relative to the clip's own: a scalar.
 
     Squared, because absolute errors pull a motion that few clips show to the nothing that most show of it.
@@ -260,18 +287,24 @@ def displacement_loss(predicted: Tensor, true: Tensor, moving: Tensor) -> Tensor
     Args:
         predicted, true: (B, 2, F, h, w).
         moving: (B, F, h, w), the object's coverage.
+        validity: (B, F, h, w), how far `true` is known; None: fully.
     """
+    known = torch.ones_like(moving) if validity is None else validity
     passed = torch.nn.functional.max_pool2d(moving.amax(dim=1, keepdim=True), 3, 1, 1)
     weight = (moving + PASSED_WEIGHT * passed + ELSEWHERE_WEIGHT).unsqueeze(1)
     total = torch.zeros((), device=predicted.device)
     for order, share in ((0, 1.0), (1, VELOCITY_WEIGHT)):
-        found, wanted, at = predicted.float(), true, weight[:, :, order:]
+        # A change from frame to frame is known where both frames are.
+        sure = known[:, None, order:] * (known[:, None, :-order] if order else 1)
+        found, wanted, at = predicted.float(), true, weight[:, :, order:] * sure
         if order:
             found, wanted = found.diff(dim=2), wanted.diff(dim=2)
-        covered = moving[:, None, order:]
+        covered = moving[:, None, order:] * sure
         size = (wanted.square() * covered).sum((1, 2, 3, 4))
         size = size / covered.sum((1, 2, 3, 4)).clamp(min=1)
-        error = ((found - wanted).square() * at).sum((1, 2, 3, 4)) / at.sum((1, 2, 3, 4))
+        error = ((found - wanted).square() * at).sum((1, 2, 3, 4)) / at.sum((1, 2, 3, 4)).clamp(
+            min=1e-6
+        )
         relative = error / size.clamp(min=STILL**2) * (size > STILL**2)
         # A clip that is wrong by far more than its own motion must not outweigh all others.
         total = total + share * (relative / (1 + relative / FAR_OFF)).mean()
@@ -292,6 +325,14 @@ def contact_sheet(truth: Tensor, sampled: Tensor, *, every: int = 3) -> Image.Im
     sheet = rearrange(rows, "b two f c h w -> (b two h) (f w) c")
     pixels = ((sheet + 1) * 127.5).round().clamp(0, 255).byte().cpu().numpy()
     return Image.fromarray(np.ascontiguousarray(pixels))
+
+
+def _joined(parts: list[LatentBatch]) -> LatentBatch:
+    if len(parts) == 1:
+        return parts[0]
+    return LatentBatch(
+        *(torch.cat([getattr(part, f.name) for part in parts]) for f in fields(LatentBatch))
+    )
 
 
 def _mixed(captions: list[str], prompts: list[str], generator: torch.Generator) -> list[str]:

@@ -12,16 +12,23 @@ import torch
 from diffusers import DDIMScheduler
 from pydantic import ValidationError
 
+from follow_your_click.data.click_examples import ClickExamples
+from follow_your_click.data.filmed import FilmedClips
 from follow_your_click.data.photos import PictureLibrary, load_library
 from follow_your_click.data.procedural import ProceduralClips
+from follow_your_click.data.shards import ShardReader, is_build
+from follow_your_click.data.true_masks import held_out_photos, held_out_scenes, training_photos
 from follow_your_click.errors import ModelError, OutputError, SettingsError
 from follow_your_click.models.autoencoder import ConvAutoencoder
 from follow_your_click.models.checkpoints import Model, load_component
+from follow_your_click.models.click_network import ClickNetwork
 from follow_your_click.models.text_encoder import MotionTextEncoder, load_tokenizer
 from follow_your_click.models.unet import RegionalMotionUNet
 from follow_your_click.training.autoencoder import AutoencoderObjective
+from follow_your_click.training.click_network import ClickObjective
 from follow_your_click.training.config import (
     AutoencoderSettings,
+    ClickNetworkSettings,
     MotionUNetSettings,
     TrainingConfig,
     load_config,
@@ -53,7 +60,7 @@ def train(config: str | Path, *, overrides: Sequence[str] = ()) -> Path:
         OutputError: the output folder cannot be made.
         ModelError: a part that the run builds on cannot be loaded.
     """
-    settings = load_config(config, overrides=parse_overrides(list(overrides)))
+    settings = _with_shards(load_config(config, overrides=parse_overrides(list(overrides))))
     _check_device(settings.device)
     _check_output(settings)
     torch.manual_seed(settings.seed)
@@ -84,9 +91,48 @@ def build_objective(config: TrainingConfig) -> Objective:
         )
     if isinstance(settings, MotionUNetSettings):
         return _motion_unet_objective(config, settings)
+    if isinstance(settings, ClickNetworkSettings):
+        return _click_objective(config, settings)
     nouns = {picture.noun for picture in load_library(config.data, split="train").cutouts}
     classifier = MotionClassifier(_new_model(MotionTextEncoder, settings.model))
     return TextEncoderObjective(classifier, sorted({n for n in nouns if n} | set(FALLBACK_NOUNS)))
+
+
+def _click_objective(config: TrainingConfig, settings: ClickNetworkSettings) -> ClickObjective:
+    network = (
+        _new_model(ClickNetwork, settings.model)
+        if settings.init is None
+        else load_component(ClickNetwork, settings.init)
+    )
+    # Without a folder there are no true masks: composed examples alone.
+    root = config.data
+    examples = ClickExamples(
+        load_library(root, split="train"),
+        [] if root is None else training_photos(root),
+        held_out=set() if root is None else held_out_scenes(root),
+        size=settings.size,
+    )
+    validation = [] if root is None else held_out_photos(root)
+    return ClickObjective(network, examples, validation, rounds=settings.rounds)
+
+
+def _with_shards(config: TrainingConfig) -> TrainingConfig:
+    """`fyc train mini --data OUT`, OUT being shards: the rendered clips then come from the package's own pictures."""
+    if config.shards is None and is_build(config.data):
+        config = config.model_copy(update={"shards": config.data, "data": None})
+    if config.shards is not None and not isinstance(config.objective, MotionUNetSettings):
+        raise SettingsError(
+            f"got shards {config.shards} for {config.name}; expected photos/ and cutouts/:"
+            " only the U-Net learns from clips"
+        )
+    return config
+
+
+def _filmed_clips(config: TrainingConfig, settings: MotionUNetSettings) -> FilmedClips | None:
+    if config.shards is None:
+        return None
+    reader = ShardReader(config.shards, seed=config.seed, min_frames=settings.num_frames)
+    return FilmedClips(reader, size=settings.size, num_frames=settings.num_frames)
 
 
 def _motion_unet_objective(
@@ -134,6 +180,7 @@ def _motion_unet_objective(
         validation_clips=clips("held_out"),
         scheduler=paper_scheduler(),
         settings=settings,
+        filmed=_filmed_clips(config, settings),
     )
 
 
