@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from functools import partialmethod
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,9 +16,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from follow_your_click.errors import ModelError, PromptError, RegionError, SettingsError
-from follow_your_click.region import Box
+from follow_your_click.interfaces.cli import main
+from follow_your_click.region import Box, Selection
+from follow_your_click.segmentation import GrabCutSegmenter, load_mask, region_mask
 from follow_your_click.segmentation.text_processing import GroundingDinoForm, Owlv2Form
 from follow_your_click.segmentation.text_regions import TextDetector
 
@@ -272,3 +276,27 @@ def test_what_is_no_detector_is_refused(tiny_checkpoint: Checkpoint, tmp_path: P
     with pytest.raises(ModelError, match="tokenizer cannot be loaded") as caught:
         TextDetector.from_pretrained(tmp_path)
     assert "\n" not in str(caught.value)
+
+
+def test_the_command_line_finds_what_is_named(
+    tiny_checkpoint: Checkpoint,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    photo = tmp_path / "photo.png"
+    pixels = np.random.default_rng(0).integers(0, 256, (80, 96, 3), np.uint8)
+    Image.fromarray(pixels).save(photo)
+    words = ["segment", str(photo), "--find", "the boat", "--segmenter", "grabcut"]
+    words += ["--detector", str(tiny_checkpoint("owlv2")), "-o", str(tmp_path / "mask.png")]
+    find = TextDetector.find
+    monkeypatch.setattr(TextDetector, "find", partialmethod(find, threshold=1.0))
+    assert main(words) == 2
+    assert "'the boat': the best match scores" in capsys.readouterr().err
+    monkeypatch.setattr(TextDetector, "find", partialmethod(find, threshold=0.0))
+    assert main(words) == 0
+    box = TextDetector.from_pretrained(tiny_checkpoint("owlv2")).find(pixels, "the boat")[0].box
+    segmenter = GrabCutSegmenter()
+    segmenter.set_image(pixels)
+    expected = region_mask(pixels, Selection(box), segmenter)
+    np.testing.assert_array_equal(load_mask(tmp_path / "mask.png"), expected)

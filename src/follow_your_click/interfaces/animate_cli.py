@@ -162,7 +162,7 @@ def animate_command(
             raise SettingsError("missing argument IMAGE: give a photo, or --project JSON")
         if resegment:
             raise SettingsError("got --resegment without --project; masks are made anew anyway")
-        regions = _regions(selection, prompt=prompt, strength=strength, specs=region or [])
+        regions = _regions(image, selection, prompt=prompt, strength=strength, specs=region or [])
         request = _from_options(image, regions, hold or [], settings)
     clip = f"{request.image.stem}.mp4" if out is None else out
     also = {"mask": save_mask, "contact_sheet": contact_sheet, "project": save_project}
@@ -185,7 +185,12 @@ def animate_command(
 
 
 def _regions(
-    selection: SelectionOptions, *, prompt: str | None, strength: float | None, specs: list[str]
+    image: Path,
+    selection: SelectionOptions,
+    *,
+    prompt: str | None,
+    strength: float | None,
+    specs: list[str],
 ) -> list[Region]:
     """Either the one region of --click and its companions, or those of --region, never both."""
     from follow_your_click.region import Region, parse_region
@@ -198,7 +203,7 @@ def _regions(
                 "put all of it inside --region, one for each region"
             )
         return [parse_region(spec) for spec in specs]
-    areas = selection.areas()
+    areas = selection.areas(image)
     if not areas:
         raise RegionError(f"got no region; {REGION_HINT}")
     if prompt is None:

@@ -47,7 +47,7 @@ def segment_command(
     """Write the mask that clicks or a box select in IMAGE: white may move, black stays."""
     from follow_your_click.region import Selection
 
-    areas = selection.areas()
+    areas = selection.areas(image)
     if not areas:
         raise RegionError(f"got no region; give {AREA_HINT}")
     selected = Selection(areas, edits=selection.edits(), granularity=selection.granularity)

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 import typer
 
 if TYPE_CHECKING:
-    from follow_your_click.region import Area, Edit
+    from follow_your_click.region import Area, Box, Edit
 
-AREA_HINT = "--click X,Y, --box X0,Y0,X1,Y1, --polygon, --brush or --mask PNG"
+AREA_HINT = "--click X,Y, --box X0,Y0,X1,Y1, --polygon, --brush, --mask PNG or --find TEXT"
 
 Words = list[str] | None
 
@@ -55,6 +55,18 @@ class SelectionOptions:
             help="In order: grow=PX; shrink=PX; feather=PX; fill-holes; keep-largest.",
         ),
     ] = None
+    find: Annotated[
+        Words,
+        typer.Option(
+            metavar="TEXT", help='Named, such as "the boat"; needs a detector; may repeat.'
+        ),
+    ] = None
+    detector: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="For --find: an OWLv2 or Grounding DINO folder or hub id."
+        ),
+    ] = None
     granularity: Annotated[
         Literal["part", "object", "whole"] | None,
         typer.Option(help="How much of the object a click means."),
@@ -64,8 +76,11 @@ class SelectionOptions:
         """The options that were used, such as "--click"."""
         return [f"--{field.name}" for field in fields(self) if getattr(self, field.name)]
 
-    def areas(self) -> list[Area]:
-        """Plain areas first, then what is cut away, then what limits the rest; RegionError if unreadable."""
+    def areas(self, image: Path) -> list[Area]:
+        """Plain areas first, then what is cut away, then what limits the rest; RegionError if unreadable.
+
+        `image`: the photo, looked at for --find alone.
+        """
         from follow_your_click.region import (
             Click,
             Intersect,
@@ -80,12 +95,24 @@ class SelectionOptions:
         areas: list[Area] = [Click(*parse_point(text)) for text in self.click or []]
         areas += [Click(*parse_point(text), positive=False) for text in self.exclude or []]
         areas += map(parse_box, self.box or [])
+        areas += self._found(image)
         areas += map(parse_polygon, self.polygon or [])
         areas += map(parse_brush, self.brush or [])
         areas += self.mask or []
         areas += [Subtract(parse_area(text)) for text in self.subtract or []]
         areas += [Intersect(parse_area(text)) for text in self.intersect or []]
         return areas
+
+    def _found(self, image: Path) -> list[Box]:
+        """The best box for each text of --find; ModelError without a detector, RegionError if nothing is found."""
+        if not self.find:
+            return []
+        from follow_your_click.photo import read_photo
+        from follow_your_click.segmentation.text_regions import DEFAULT_DETECTOR, TextDetector
+
+        detector = TextDetector.from_pretrained(self.detector or DEFAULT_DETECTOR)
+        photo = read_photo(image)
+        return [detector.find(photo, text)[0].box for text in self.find]
 
     def edits(self) -> tuple[Edit, ...]:
         """The edits in order; RegionError if unreadable."""
