@@ -11,10 +11,10 @@ import torch
 
 from follow_your_click import presets
 from follow_your_click.errors import ModelError
+from follow_your_click.models.checkpoints import best_device
 from follow_your_click.presets import (
     PRESET_FILE,
     Preset,
-    best_device,
     find_model,
     load_pipeline,
     load_preset,

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from transformers.utils import logging as transformers_logging
 
 from follow_your_click.errors import ModelError
-from follow_your_click.models.checkpoints import WEIGHTS_FOLDER
+from follow_your_click.models.checkpoints import WEIGHTS_FOLDER, best_device
 from follow_your_click.pipeline import RegionalAnimationPipeline
 
 PRESET_FILE = "preset.json"
@@ -153,10 +153,3 @@ def _quiet_loading() -> Iterator[None]:
         for switch, was_shown in zip(switches, shown, strict=True):
             if was_shown:
                 switch.enable_progress_bar()
-
-
-def best_device() -> str:
-    """ "cuda", "mps" or "cpu"."""
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"

@@ -27,6 +27,13 @@ Bools = npt.NDArray[np.bool_]
 TRUE_SHARE = 0.5
 PASTED_SHARE = 0.35  # of the examples with true masks, that something else is pasted into
 REAL_CUTOUT_SHARE = 0.6  # the rest are drawn ones (emoji)
+# Powers of 2. A photo may be full of its object, or the object a speck in it.
+WINDOW_SCALES = (0.1, 2.0)  # side of the window, in lengths of an object with a true mask
+MAIN_SCALES, SMALL_SCALES = (
+    (-1.5, 0.5),
+    (-2.6, -0.3),
+)  # longest side of a pasted object, in sides of the window
+MIN_WINDOW = 48  # px of the photo
 MIN_AREA = 40  # pixels that an object must show
 PART_TOLERANCES = (3, 14)  # Lab levels from one pixel to the next that one part may hold
 PART_SHARES = (0.03, 0.75)  # of the object's area, for something to count as a part of it
@@ -78,15 +85,19 @@ class ClickExamples:
             if shown:
                 # An object that fills the example leaves nothing to tell it from.
                 shown = [i for i in shown if objects[i].mean() < 0.85] or shown
-                return self._finished(image, objects, random.choice(shown), random)
+                weights = [float(objects[i].sum()) ** 0.5 for i in shown]
+                (index,) = random.choices(shown, weights)
+                return self._finished(image, objects, index, random)
         raise RuntimeError("twenty examples without an object; expected pictures of objects")
 
     def _from_true_masks(self, random: random_module.Random) -> tuple[Bytes, list[Bools]]:
         photo = random.choice(self.photos)
         height, width = photo.image.shape[:2]
         target = random.choice(photo.objects)
-        side = min(height, width) * random.uniform(0.45, 1.15)
         rows, columns = np.nonzero(target)
+        extent = 1 + max(int(np.ptp(rows)), int(np.ptp(columns)))
+        side = extent * 2.0 ** random.uniform(*WINDOW_SCALES)
+        side = min(max(side, MIN_WINDOW), 1.15 * min(height, width))
         at = random.randrange(len(rows))
         # Some pixel of the object lies in the window, which mostly stays inside the photo.
         middle_x = columns[at] + side * random.uniform(-0.35, 0.35)
@@ -99,7 +110,7 @@ class ClickExamples:
             self._warped(area.astype(np.uint8) * 255, matrix) > 127 for area in photo.objects
         ]
         if random.random() < PASTED_SHARE:
-            image, objects = self._paste(image, objects, random)
+            image, objects = self._paste(image, objects, random, scales=SMALL_SCALES)
         return image, objects
 
     def _composed(self, random: random_module.Random) -> tuple[Bytes, list[Bools]]:
@@ -114,18 +125,24 @@ class ClickExamples:
             photo, _window(self.size, side, middle, random), cv2.BORDER_REFLECT_101
         )
         objects: list[Bools] = []
-        for _ in range(random.choice((1, 1, 2, 2, 3, 4))):
-            image, objects = self._paste(image, objects, random)
+        for number in range(random.choice((1, 1, 2, 2, 3, 4))):
+            scales = SMALL_SCALES if number else MAIN_SCALES
+            image, objects = self._paste(image, objects, random, scales=scales)
         return image, objects
 
     def _paste(
-        self, image: Bytes, objects: list[Bools], random: random_module.Random
+        self,
+        image: Bytes,
+        objects: list[Bools],
+        random: random_module.Random,
+        *,
+        scales: tuple[float, float],
     ) -> tuple[Bytes, list[Bools]]:
-        """A cut-out on top; what it hides is no longer part of the objects below."""
+        """A cut-out on top, of a longest side of S times 2 to the power of `scales`; what it hides is no longer part of the objects below."""
         real = self.real and (not self.drawn or random.random() < REAL_CUTOUT_SHARE)
         cutout = random.choice(self.real if real else self.drawn)
         size = self.size
-        longest = size * 2.0 ** random.uniform(-2.6, -0.1)
+        longest = size * 2.0 ** random.uniform(*scales)
         scale = longest / max(cutout.shape[:2])
         angle = random.gauss(0, 12) if random.random() < 0.7 else random.uniform(-180, 180)
         stretch = 2.0 ** random.uniform(-0.25, 0.25)
@@ -136,7 +153,8 @@ class ClickExamples:
             @ np.diag([stretch * random.choice((-1, 1)), 1 / stretch])
         )
         centre = np.array([cutout.shape[1], cutout.shape[0]]) / 2
-        place = np.array([random.uniform(0.05, 0.95), random.uniform(0.05, 0.95)]) * size
+        reach = 0.2 if longest > 0.7 * size else 0.45  # a large object keeps its middle in view
+        place = np.array([0.5 + random.uniform(-reach, reach) for _ in range(2)]) * size
         matrix = np.concatenate([linear, (place - linear @ centre)[:, None]], axis=1)
         source = _softened(cutout, scale)
         layer = self._warped(source, matrix).astype(np.float32)

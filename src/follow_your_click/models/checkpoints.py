@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import TypeVar
 
+import torch
 from diffusers.models.modeling_utils import ModelMixin
 
 from follow_your_click.errors import ModelError
@@ -50,3 +51,10 @@ def _saved_class(folder: Path) -> str:
         return str(config["_class_name"])
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise ModelError(f"{folder}/config.json does not describe a diffusers model") from error
+
+
+def best_device() -> str:
+    """ "cuda", "mps" or "cpu"."""
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"

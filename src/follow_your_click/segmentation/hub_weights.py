@@ -19,6 +19,7 @@ from safetensors import SafetensorError
 from transformers.utils import logging as transformers_logging
 
 from follow_your_click.errors import ModelError
+from follow_your_click.models.checkpoints import best_device
 
 _WEIGHTS = "model.safetensors"
 _WEIGHTS_INDEX = "model.safetensors.index.json"
@@ -132,7 +133,7 @@ def load_model(kind: Any, folder: Path, wanted: Wanted, *, device: str | None) -
     if missing:
         reason = f"lacks {len(missing)} weights of {kind.__name__}, {missing[0]} among them"
         raise wanted.error(folder, reason)
-    device = device or _best_device()
+    device = device or best_device()
     try:
         return model.eval().requires_grad_(False).to(torch.device(device))
     except (RuntimeError, AssertionError, ValueError) as error:
@@ -181,12 +182,6 @@ def _downloaded(name: str) -> Path:
     # One question without retries first: the download itself would retry for half a minute.
     get_hf_file_metadata(hf_hub_url(name, "config.json"), timeout=_ANSWER_SECONDS)
     return Path(snapshot_download(name, allow_patterns=_WANTED_FILES))
-
-
-def _best_device() -> str:
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
 def first_line(error: Exception) -> str:
