@@ -234,8 +234,10 @@ def test_a_file_that_is_no_cache_is_named(tmp_path: Path) -> None:
 
 
 RUN = """
+import signal
 import sys
 from pathlib import Path
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what a shell starts in the background ignores it
 from follow_your_click.data.captions.llm import LLMCaptioner, LLMSettings
 settings = LLMSettings(captions_per_request=4, concurrency=3)
 LLMCaptioner(
