@@ -40,7 +40,7 @@ import numpy as np
 import numpy.typing as npt
 
 from follow_your_click import Click, Region
-from follow_your_click.data.simulated_clicks import next_click
+from follow_your_click.data.simulated_clicks import click_overlaps
 from follow_your_click.data.true_masks import TrueMask, find_masks, held_out_scenes
 from follow_your_click.photo import read_photo
 from follow_your_click.segmentation import Segmentation, Segmenter, load_mask, region_mask
@@ -109,19 +109,15 @@ def measure(
     segmenter: Segmenter, image: npt.NDArray[np.uint8], truth: BoolMap, clicks: int
 ) -> tuple[list[float], list[float]]:
     """IoU and seconds after each of `clicks` clicks."""
-    found = np.zeros_like(truth)
-    given: list[Click] = []
-    ious: list[float] = []
     seconds: list[float] = []
-    for _ in range(clicks):
-        click = next_click(truth, found)
-        if click is not None:  # nothing to add to a perfect mask: it stays
-            given.append(click)
-            start = time.perf_counter()
-            found = region_mask(image, Region(given, prompt="move"), segmenter) > 0.5
-            seconds.append(time.perf_counter() - start)
-        ious.append(float((found & truth).sum() / (found | truth).sum()))
-    return ious, seconds
+
+    def answer(given: Sequence[Click]) -> BoolMap:
+        start = time.perf_counter()
+        found = region_mask(image, Region(given, prompt="move"), segmenter) > 0.5
+        seconds.append(time.perf_counter() - start)
+        return found
+
+    return click_overlaps(answer, truth, clicks)[0], seconds
 
 
 def measure_all(

@@ -14,7 +14,7 @@ PACKAGE = "follow_your_click"
 SOURCE = Path(__file__).parent.parent / "src" / PACKAGE
 # Bottom first. A part may import from its own layer and from the layers above it in this list, never from those below.
 LAYERS = (
-    {"errors", "region", "clip", "photo", "video", "flow"},
+    {"errors", "about", "atomic", "region", "clip", "photo", "video", "flow"},
     {"models", "segmentation", "data"},
     {"pipeline", "pipeline_inputs", "rendering"},
     {"regional", "layering", "presets"},

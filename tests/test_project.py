@@ -216,7 +216,7 @@ def test_a_project_is_written_whole_or_not_at_all(
     def full(*_: Any, **__: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("follow_your_click.project.json.dump", full)
+    monkeypatch.setattr("follow_your_click.atomic.os.fsync", full)
     with pytest.raises(OutputError, match="No space"):
         project.save("boat.json")
     assert Path("boat.json").read_text() == before

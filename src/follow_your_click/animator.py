@@ -15,7 +15,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ import torch
 from einops import rearrange
 from PIL import Image
 
+from follow_your_click.about import package_version
 from follow_your_click.clip import Clip, Patch
 from follow_your_click.errors import RegionError, SettingsError
 from follow_your_click.layering import divided, kept_still, laid_over
@@ -134,6 +134,7 @@ class Animator:
             ModelError: unknown, incomplete, or no such device.
         """
         folder = find_model(model)
+        segmenter = load_segmenter(device=device) if segmenter is None else segmenter
         return cls(load_pipeline(folder, device=device), load_preset(folder), segmenter)
 
     def masks(self, image: Photo, regions: Sequence[Selection]) -> list[npt.NDArray[np.float32]]:
@@ -274,6 +275,7 @@ class Animator:
         return Cost.of(
             self.preset,
             together=self.pipeline.unet.displacement is None,
+            num_frames=settings.num_frames,
             steps=settings.num_inference_steps,
             guided=settings.guidance_scale != 1.0,
         )
@@ -332,7 +334,7 @@ class Animator:
         seen = {plan.index: plan for window in windows for plan in window.regions}
         asked = any(needs_segmenter(each) for each in [*(p.region for p in plans), *hold_still])
         return {
-            "version": _package_version(),
+            "version": package_version() or "source",
             "model": self.preset.name,
             "scheduler": type(self.pipeline.scheduler).__name__,
             "segmenter": type(self.segmenter).__name__ if asked else None,
@@ -361,10 +363,3 @@ def _check_range(name: str, value: float, low: float, high: float) -> None:
 def _check_whole(name: str, value: float) -> None:
     if not isinstance(value, int):
         raise SettingsError(f"got {name} {value!r}; expected a whole number")
-
-
-def _package_version() -> str:
-    try:
-        return version("follow-your-click")
-    except PackageNotFoundError:
-        return "source"  # run from its source folder, not installed

@@ -24,7 +24,11 @@ MIN_FLOW_SHORT_SIDE = 256
 
 
 def dense_flow(
-    source: UInt8Array, target: UInt8Array, *, initial: Float32Array | None = None
+    source: UInt8Array,
+    target: UInt8Array,
+    *,
+    initial: Float32Array | None = None,
+    full_resolution: bool = False,
 ) -> Float32Array:
     """Displacement of every pixel of `source` to its place in `target` (OpenCV DIS, medium preset).
 
@@ -32,6 +36,7 @@ def dense_flow(
         source: uint8 (H, W, 3) RGB or (H, W) grey.
         target: the same shape as `source`.
         initial: a first guess of the flow, float32 (H, W, 2) in pixels, or None.
+        full_resolution: refine on every pixel instead of every second one: four times the time.
 
     Returns:
         float32 (H, W, 2) in pixels, (x, y) order.
@@ -48,6 +53,8 @@ def dense_flow(
     if initial is not None:
         guess[:] = _resize(initial, size) * per_axis
     estimator = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    if full_resolution:
+        estimator.setFinestScale(0)
     flow = estimator.calc(_grey(source, size), _grey(target, size), guess)
     if zoom == 1.0:
         return np.asarray(flow, np.float32)

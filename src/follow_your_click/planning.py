@@ -25,6 +25,7 @@ REFERENCE_SIDE = 256  # px: strengths are given at a short side of this length (
 CONTEXT = 0.35  # surroundings in the window, as a share of the object's longer side
 # The widest window, in lengths of the object: beyond it the model would see too little of it.
 MAX_WINDOW = 4.5
+COST_FRAMES = 16  # of the clips whose cost a preset states
 # How much larger than its own window a shared one may be for any region in it.
 MAX_WIDENING = 1.5
 
@@ -66,7 +67,7 @@ class WindowPlan:
 
 @dataclass(frozen=True)
 class Cost:
-    """Seconds on two CPU cores of a clip of 16 frames, as in `Preset.seconds`; `forward` for all steps."""
+    """Seconds on two CPU cores of the parts of a clip, from `Preset.seconds`; `forward` for all steps."""
 
     forward: float
     codec: float
@@ -75,15 +76,17 @@ class Cost:
     together: bool  # one forward for all regions of a window
 
     @classmethod
-    def of(cls, preset: Preset, *, together: bool, steps: int, guided: bool) -> Cost:
-        """Costs of a clip of 16 frames with so many denoising steps."""
-        known = preset.seconds
+    def of(
+        cls, preset: Preset, *, together: bool, num_frames: int, steps: int, guided: bool
+    ) -> Cost:
+        """Costs of a clip of so many frames and denoising steps."""
+        known, length = preset.seconds, num_frames / COST_FRAMES
         forwards = steps * (2 if guided else 1)
         return cls(
-            forward=known.forward * forwards,
-            codec=known.codec,
-            render=known.render,
-            render_megapixel=known.render_megapixel,
+            forward=known.forward * forwards * length,
+            codec=known.codec * length,
+            render=known.render * length,
+            render_megapixel=known.render_megapixel * length,
             together=together,
         )
 

@@ -10,10 +10,8 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -29,7 +27,9 @@ from pydantic import (
     model_validator,
 )
 
-from follow_your_click.errors import ImageError, OutputError, SettingsError
+from follow_your_click.about import package_version
+from follow_your_click.atomic import whole_file
+from follow_your_click.errors import ImageError, SettingsError
 from follow_your_click.photo import photo_sha256, read_photo
 from follow_your_click.region import HoldStill, Region, Selection
 
@@ -183,22 +183,9 @@ class Project(_Strict):
         """
         target = Path(path)
         data = _Paths(target.parent, _relative, _is_folder).of_project(self.model_dump(mode="json"))
-        temporary: str | None = None
-        try:
-            handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".project-")
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                json.dump(data, file, indent=1, ensure_ascii=False)
-                file.write("\n")
-            os.chmod(temporary, 0o644)  # mkstemp makes files that only their owner can read
-            os.replace(temporary, target)
-        except OSError as error:
-            raise OutputError(
-                f"project {target}: cannot be written ({error.strerror or error}); "
-                "expected a folder that exists and can be written to"
-            ) from error
-        finally:
-            if temporary is not None:
-                Path(temporary).unlink(missing_ok=True)  # gone already if it was moved into place
+        with whole_file(target, "project") as temporary:
+            text = json.dumps(data, indent=1, ensure_ascii=False)
+            temporary.write_text(f"{text}\n", encoding="utf-8")
 
     def read_photo(self, image: str | Path | None = None) -> npt.NDArray[np.uint8]:
         """The photo's pixels (H, W, 3), from `image` or from the project's own file.
@@ -230,10 +217,7 @@ class Project(_Strict):
 
 
 def _package() -> str:
-    try:
-        return f"follow-your-click {version('follow-your-click')}"
-    except PackageNotFoundError:
-        return "follow-your-click"  # run from its source folder, not installed
+    return f"follow-your-click {package_version() or ''}".rstrip()
 
 
 def _reason(error: ValidationError) -> str:

@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from follow_your_click.models.conditioning import latent_region_mask
+from follow_your_click.models.conditioning import carry, latent_region_mask
 from follow_your_click.pipeline import (
     RegionalAnimationOutput,
     RegionalAnimationPipeline,
@@ -54,7 +54,7 @@ def animate_regions(
     Returns:
         The clip's latents (1, C, F, h, w), and each region's displacement (2, F, h, w) if the network states it.
     """
-    together = len(regions) == 1 or pipeline.unet.displacement is not None
+    one_each = len(regions) == 1 or pipeline.unet.displacement is not None
     masks = torch.stack([region.mask for region in regions])
     strengths = torch.tensor([region.motion_strength for region in regions])
     texts = [region.motion_prompt for region in regions]
@@ -64,7 +64,7 @@ def animate_regions(
         "output_type": "latent",
         "callback_on_step_end": callback_on_step_end,
     }
-    if together:
+    if one_each:
         output = pipeline(
             first_frame_latents=first_frame_latents.expand(len(regions), -1, -1, -1),
             region_mask=masks[:, None],
@@ -97,25 +97,11 @@ def _laid_over_one_another(latents: Tensor, masks: Tensor, displacement: Tensor 
         own = latent_region_mask(masks[index][None, None], (latents.shape[3], latents.shape[4]))
         place = own[:, :, None].to(latents).expand(-1, -1, latents.shape[2], -1, -1)
         if displacement is not None:
-            place = torch.maximum(place, _carried(own.to(latents), displacement[index]))
+            place = torch.maximum(place, carry(own.to(latents), displacement[index : index + 1]))
         # One position around: the autoencoder's latents reach over their own pixels.
         reach = F.max_pool3d(place, (1, 3, 3), stride=1, padding=(0, 1, 1))
         result = result + reach * (latents[index : index + 1] - result)
     return result
-
-
-def _carried(mask: Tensor, displacement: Tensor) -> Tensor:
-    """Where a region (1, 1, h, w) is in each frame of its displacement (2, F, h, w): (1, 1, F, h, w)."""
-    height, width = mask.shape[-2:]
-    rows = (torch.arange(height, device=mask.device, dtype=torch.float32) + 0.5) / height
-    columns = (torch.arange(width, device=mask.device, dtype=torch.float32) + 0.5) / width
-    here = torch.stack(torch.meshgrid(columns, rows, indexing="xy"), dim=-1)
-    origin = here + displacement.float().permute(1, 2, 3, 0)
-    frames = len(origin)
-    found = F.grid_sample(
-        mask.expand(frames, -1, -1, -1), (2 * origin - 1).to(mask), align_corners=False
-    )
-    return found.permute(1, 0, 2, 3)[None]
 
 
 def _regional_noise(

@@ -38,15 +38,15 @@ _LONGEST_SIDE: dict[Kind, int] = {"mp4": 16384, "gif": 65535, "webp": 16383}
 """Pixels; the most that the encoder or the file format can hold."""
 SOFTWARE = "follow_your_click"
 
-_CRF = 17
+CRF = 17
 """x264 quality: about 38 dB on photos."""
-_PRESET = "veryfast"
+PRESET = "veryfast"
 """Tuned on 12-megapixel clips of 16 frames: half the file of the faster ones in like time."""
 _ENCODER_THREADS = 4
 """Fixed, not taken from the machine: the thread count changes the slices that x264 writes."""
 _X264_PARAMS = "rc-lookahead=2:sync-lookahead=0:bframes=0:sliced-threads=1"
 """Few pictures held back: 0.5 GB instead of 0.8 GB at 12 megapixels, for 0.2 dB (tuned there)."""
-_BT709 = 1
+BT709 = 1
 """The code of BT.709 as primaries, transfer and matrix (ITU-T H.273)."""
 # Without these flags swscale darkens the picture by one level of 255 on the way back to RGB.
 EXACT = (
@@ -204,19 +204,20 @@ def _write_mp4(clip: FrameSource, file: Path) -> None:
         stream = container.add_stream("libx264", rate=rate)
         stream.height, stream.width = clip.height + odd[0][1], clip.width + odd[1][1]
         stream.pix_fmt = "yuv420p"
-        stream.options = {"crf": str(_CRF), "preset": _PRESET, "x264-params": _X264_PARAMS}
+        stream.options = {"crf": str(CRF), "preset": PRESET, "x264-params": _X264_PARAMS}
         context = stream.codec_context
         context.thread_count = _ENCODER_THREADS
-        context.color_primaries = context.color_trc = context.colorspace = _BT709
+        context.color_primaries = context.color_trc = context.colorspace = BT709
         context.color_range = ColorRange.MPEG
         for index, pixels in enumerate(_frames_of(clip)):
-            picture = _to_yuv(np.pad(pixels, odd, mode="edge") if np.any(odd) else pixels)
+            picture = to_yuv(np.pad(pixels, odd, mode="edge") if np.any(odd) else pixels)
             picture.pts, picture.time_base = index, 1 / rate
             container.mux(stream.encode(picture))
         container.mux(stream.encode())
 
 
-def _to_yuv(pixels: npt.NDArray[np.uint8]) -> av.VideoFrame:
+def to_yuv(pixels: npt.NDArray[np.uint8]) -> av.VideoFrame:
+    """A frame (H, W, 3) RGB with even sides as the encoder takes it: yuv420p, BT.709, limited range."""
     return av.VideoFrame.from_ndarray(pixels, format="rgb24").reformat(
         format="yuv420p",
         src_color_range=ColorRange.JPEG,

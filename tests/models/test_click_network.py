@@ -84,14 +84,6 @@ def test_decoding_kept_features_is_the_whole_network(network: ClickNetwork) -> N
         for place in ((3.0, 4.0), (50.0, 60.0)):
             prompts = _prompts([place], [1])
             assert torch.equal(network.decode(features, prompts)[0], network(image, prompts)[0])
-            many = ClickPrompts(
-                *(
-                    x.repeat_interleave(3, dim=0)
-                    for x in (prompts.points, prompts.labels, prompts.boxes, prompts.mask)
-                )
-            )
-            batched = network.decode(features.repeat(3), many)[0]
-            assert torch.allclose(batched[2], network(image, prompts)[0][0], atol=1e-5)
 
 
 def test_prompt_maps_say_where() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
@@ -10,10 +12,8 @@ from follow_your_click.models.regions import region_shares
 from follow_your_click.models.unet import RegionalMotionUNet
 
 
-@pytest.fixture(scope="module")
-def unet() -> RegionalMotionUNet:
-    torch.manual_seed(0)
-    unet = RegionalMotionUNet(
+def _network(**more: Any) -> RegionalMotionUNet:
+    return RegionalMotionUNet(
         sample_size=8,
         in_channels=9,
         out_channels=4,
@@ -27,12 +27,16 @@ def unet() -> RegionalMotionUNet:
         num_attention_heads=2,
         motion_num_attention_heads=2,
         motion_max_seq_length=8,
-        use_motion_mid_block=True,
-        pooled_motion_text="mean",
+        **more,
     )
-    for (
-        parameter
-    ) in unet.parameters():  # the paper's own parts start at zero and would show nothing
+
+
+@pytest.fixture(scope="module")
+def unet() -> RegionalMotionUNet:
+    torch.manual_seed(0)
+    unet = _network(use_motion_mid_block=True, pooled_motion_text="mean")
+    # The paper's own parts start at zero and would show nothing.
+    for parameter in unet.parameters():
         parameter.data.add_(0.2 * torch.randn_like(parameter))
     return unet.eval()
 
@@ -104,20 +108,6 @@ def test_the_later_mask_lies_on_top_and_shares_are_whole() -> None:
 
 
 def test_not_with_a_displacement_head() -> None:
-    with_head = RegionalMotionUNet(
-        sample_size=4,
-        in_channels=9,
-        out_channels=4,
-        down_block_types=("DownBlockMotion",),
-        up_block_types=("UpBlockMotion",),
-        block_out_channels=(8,),
-        layers_per_block=1,
-        norm_num_groups=4,
-        cross_attention_dim=6,
-        motion_cross_attention_dim=6,
-        num_attention_heads=2,
-        motion_num_attention_heads=2,
-        displacement_head="conv",
-    )
+    with_head = _network(displacement_head="conv")
     with pytest.raises(ValueError, match="displacement head"):
         _run(with_head, _inputs(2), region_shares=torch.ones(2, 2, 8, 8) / 2)

@@ -6,6 +6,7 @@ Axis legend: H rows, W columns.
 from __future__ import annotations
 
 import random as random_module
+from collections.abc import Callable, Sequence
 
 import cv2
 import numpy as np
@@ -57,3 +58,24 @@ def next_click(truth: Bools, found: Bools) -> Click | None:
     area, positive = worst
     x, y = most_interior(area)
     return Click(x, y, positive=positive)
+
+
+def click_overlaps(
+    answer: Callable[[Sequence[Click]], Bools], truth: Bools, clicks: int
+) -> tuple[list[float], Bools]:
+    """IoU with the truth after each of `clicks` clicks, and the mask of the first.
+
+    Args:
+        answer: the mask (H, W) for all clicks so far; not asked again once the mask is perfect.
+    """
+    found = first = np.zeros_like(truth)
+    given: list[Click] = []
+    overlaps: list[float] = []
+    for _ in range(clicks):
+        click = next_click(truth, found)
+        if click is not None:
+            given.append(click)
+            found = answer(given)
+        overlaps.append(float((found & truth).sum() / max(1, (found | truth).sum())))
+        first = found if len(overlaps) == 1 else first
+    return overlaps, first

@@ -20,6 +20,7 @@ from typing import Annotated
 
 import typer
 
+from follow_your_click.about import package_version
 from follow_your_click.errors import FollowYourClickError
 from follow_your_click.interfaces.animate_cli import animate_command
 from follow_your_click.interfaces.app_cli import app_command
@@ -46,12 +47,7 @@ app.add_typer(evaluate_app, name="evaluate")
 
 def _show_version(asked: bool) -> None:
     if asked:
-        from importlib.metadata import PackageNotFoundError, version
-
-        try:
-            typer.echo(version("follow-your-click"))
-        except PackageNotFoundError:
-            typer.echo("run from its source folder, not installed")
+        typer.echo(package_version() or "run from its source folder, not installed")
         raise typer.Exit()
 
 

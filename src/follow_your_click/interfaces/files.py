@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from follow_your_click.atomic import whole_file
 from follow_your_click.errors import OutputError
 
 if TYPE_CHECKING:
@@ -94,11 +95,5 @@ def write_masks(masks: npt.NDArray[Any], folder: Path) -> None:
 
 def write_picture(picture: Image.Image, path: Path) -> None:
     """Under a temporary name in the same folder first, then moved into place."""
-    temporary = path.with_name(f".{path.stem}.tmp-{os.getpid()}{path.suffix}")
-    try:
+    with whole_file(path) as temporary:
         picture.save(temporary)
-        temporary.replace(path)
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written: {error.strerror or error}") from error
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -37,11 +37,6 @@ class ClickFeatures:
     sixteenth: Tensor
     last: Tensor
 
-    def repeat(self, times: int) -> ClickFeatures:
-        """The features of one photo for `times` prompts."""
-        maps = (self.quarter, self.eighth, self.sixteenth, self.last)
-        return ClickFeatures(*(x.repeat_interleave(times, dim=0) for x in maps))
-
 
 @dataclass(frozen=True)
 class ClickPrompts:

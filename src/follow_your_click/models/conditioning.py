@@ -95,24 +95,27 @@ def carry_first_frame(
     Returns:
         (B, C, F, H, W).
     """
-    frames, height, width = displacement.shape[2:]
     first, mask = first_frame_latents, region_mask.to(first_frame_latents)
-    rows = (torch.arange(height, device=first.device, dtype=torch.float32) + 0.5) / height
-    columns = (torch.arange(width, device=first.device, dtype=torch.float32) + 0.5) / width
-    here = torch.stack(torch.meshgrid(columns, rows, indexing="xy"), dim=-1)
-    origin = here + rearrange(displacement.float(), "b c f h w -> b f h w c")
-    grid = rearrange(2 * origin - 1, "b f h w c -> b (f h) w c").to(first.dtype)
-
-    def look_up(image: Tensor, padding_mode: str) -> Tensor:
-        found = F.grid_sample(image, grid, padding_mode=padding_mode, align_corners=False)
-        return rearrange(found, "b c (f h) w -> b c f h w", f=frames)
-
-    carried, cover = look_up(first, "border"), look_up(mask, "zeros")
+    moved, cover = carry(first, displacement, outside="border"), carry(mask, displacement)
     first, mask = first.unsqueeze(2), mask.unsqueeze(2)
     behind = _filled(first_frame_latents, region_mask.to(first)).unsqueeze(2)
     ground = first + (mask - cover).clamp(min=0) * (behind - first)
-    clip = ground + cover * (carried - ground)
+    clip = ground + cover * (moved - ground)
     return torch.cat([first, clip[:, :, 1:]], dim=2)
+
+
+def carry(
+    image: Tensor, displacement: Tensor, *, outside: Literal["zeros", "border"] = "zeros"
+) -> Tensor:
+    """An image (B, C, H, W) carried along displacements (B, 2, F, H, W) as in `carry_first_frame`: (B, C, F, H, W)."""
+    frames, height, width = displacement.shape[2:]
+    rows = (torch.arange(height, device=image.device, dtype=torch.float32) + 0.5) / height
+    columns = (torch.arange(width, device=image.device, dtype=torch.float32) + 0.5) / width
+    here = torch.stack(torch.meshgrid(columns, rows, indexing="xy"), dim=-1)
+    origin = here + rearrange(displacement.float(), "b c f h w -> b f h w c")
+    grid = rearrange(2 * origin - 1, "b f h w c -> b (f h) w c").to(image.dtype)
+    found = F.grid_sample(image, grid, padding_mode=outside, align_corners=False)
+    return rearrange(found, "b c (f h) w -> b c f h w", f=frames)
 
 
 def _filled(latents: Tensor, region_mask: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""The embedded segmenter: a small network trained for clicks, its rim brought onto the photo's own edges.
+"""The embedded segmenter: a small network trained for clicks.
 
 Axis legend: H rows, W columns (photo), h w (the network's image), N points, K candidates.
 """
@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from follow_your_click.errors import RegionError
-from follow_your_click.models.checkpoints import load_component
+from follow_your_click.models.checkpoints import best_device, load_component
 from follow_your_click.models.click_network import (
     LEVELS,
     STRIDE,
@@ -25,7 +25,12 @@ from follow_your_click.models.click_network import (
 )
 from follow_your_click.segmentation.base import Segmentation
 from follow_your_click.segmentation.parts import tidy
-from follow_your_click.segmentation.points import checked_image, checked_points
+from follow_your_click.segmentation.points import (
+    check_asked,
+    checked_image,
+    checked_points,
+    prepared,
+)
 
 # px: long side of the network's image, as in training. At 256 an object that fills the photo is larger than any that the
 # network learned from, and it finds a part; clicks on small objects gain 0.03 of IoU there after three.
@@ -60,11 +65,13 @@ class ClickSegmenter:
     ) -> ClickSegmenter:
         """Load the network of a folder; by default the one that comes with the package.
 
+        `device`: None for the best there is.
+
         Raises:
             ModelError: no such folder, or not a click network.
         """
         network: ClickNetwork = load_component(ClickNetwork, location)
-        return cls(network.to(device or "cpu"))
+        return cls(network.to(device or best_device()))
 
     @torch.inference_mode()
     def set_image(self, image: npt.NDArray[np.uint8]) -> None:
@@ -93,14 +100,13 @@ class ClickSegmenter:
     ) -> Segmentation:
         """Three candidates: the object, then the part and the whole; arguments as in `Segmenter.predict`.
 
+        The object counts as the best guess: no score of another is higher, whatever the network makes of it.
+
         Raises RegionError when set_image was not called, nothing is positive, or a point lies outside the photo.
         """
-        if self._photo is None:
-            raise RegionError("segmenter: got no photo yet, expected set_image before predict")
-        photo = self._photo
+        photo = prepared(self._photo)
         points, positive = checked_points(photo.shape, point_coords, point_labels)
-        if box is None and mask is None and not positive.any():
-            raise RegionError("segmenter: expected a positive click, a box or a mask; got none")
+        check_asked(positive, box, mask)
         prompts = self._prompts(photo, points, positive, box, mask)
         logits, scores = self.network.decode(photo.features, prompts)
         height, width = photo.size

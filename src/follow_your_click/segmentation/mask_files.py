@@ -4,7 +4,6 @@ Axis legend: H rows, W columns.
 """
 
 import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, PngImagePlugin
 
-from follow_your_click.errors import OutputError, RegionError
+from follow_your_click.atomic import whole_file
+from follow_your_click.errors import RegionError
 from follow_your_click.region.json_forms import levels_to_unit, mask_levels
 
 # Written into the file: a mask whose highest level is 1 is then not taken for a label image.
@@ -28,21 +28,9 @@ def save_mask(mask: npt.NDArray[Any], path: str | Path) -> None:
     target = Path(path)
     note = PngImagePlugin.PngInfo()
     note.add_text(*_NOTE)
-    temporary: str | None = None
-    try:
-        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".mask-", suffix=".png")
-        with os.fdopen(handle, "wb") as file:
-            Image.fromarray(levels_of(mask)).save(file, format="PNG", pnginfo=note)
-        os.chmod(temporary, 0o644)  # mkstemp makes files that only their owner can read
-        os.replace(temporary, target)
-    except OSError as error:
-        raise OutputError(
-            f"mask {target}: cannot be written ({error.strerror or error}); "
-            "expected a folder that exists and can be written to"
-        ) from error
-    finally:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)  # gone already if it was moved into place
+    picture = Image.fromarray(levels_of(mask))
+    with whole_file(target, "mask") as temporary:
+        picture.save(temporary, format="PNG", pnginfo=note)
 
 
 def load_mask(path: str | Path) -> npt.NDArray[np.float32]:

@@ -1,11 +1,15 @@
-"""What every segmenter checks of the photo and the points that it is given."""
+"""What every segmenter checks of the photo and the question that it is given."""
 
 from __future__ import annotations
+
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from follow_your_click.errors import RegionError
+
+Photo = TypeVar("Photo")
 
 
 def checked_image(image: npt.NDArray[np.uint8]) -> None:
@@ -37,3 +41,20 @@ def checked_points(
     if positive.shape != (len(points),):
         raise RegionError(f"clicks: got {positive.size} labels, expected {len(points)}, one each")
     return points.astype(np.intp), positive
+
+
+def prepared(photo: Photo | None) -> Photo:
+    """What set_image left behind; RegionError where it was not called."""
+    if photo is None:
+        raise RegionError("segmenter: got no photo yet, expected set_image before predict")
+    return photo
+
+
+def check_asked(
+    positive: npt.NDArray[np.bool_],
+    box: npt.NDArray[np.float32] | None,
+    mask: npt.NDArray[np.float32] | None,
+) -> None:
+    """Raises RegionError unless a positive click, a box or a mask says what is meant."""
+    if box is None and mask is None and not positive.any():
+        raise RegionError("segmenter: expected a positive click, a box or a mask; got none")

@@ -23,7 +23,12 @@ from follow_your_click.segmentation.hub_weights import (
     load_model,
     read_config,
 )
-from follow_your_click.segmentation.points import checked_image, checked_points
+from follow_your_click.segmentation.points import (
+    check_asked,
+    checked_image,
+    checked_points,
+    prepared,
+)
 from follow_your_click.segmentation.sam_processing import (
     HALF,
     IMAGENET_MEAN,
@@ -132,12 +137,9 @@ class SamSegmenter:
         set_image was not called, nothing is positive, a box has no area on the photo, or a point lies
         outside the photo.
         """
-        if self._photo is None:
-            raise RegionError("segmenter: got no photo yet, expected set_image before predict")
-        shape = self._photo.shape
+        shape = prepared(self._photo).shape
         points, positive = checked_points(shape, point_coords, point_labels)
-        if box is None and mask is None and not positive.any():
-            raise RegionError("segmenter: expected a positive click, a box or a mask; got none")
+        check_asked(positive, box, mask)
         alone = len(points) == 1 and box is None and mask is None
         corners = None if box is None else _clipped(box, shape)
         if mask is not None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import random as random_module
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -18,12 +19,13 @@ from torch import Tensor, nn
 
 from follow_your_click.data.click_examples import ClickExamples
 from follow_your_click.data.simulated_clicks import (
+    click_overlaps,
     largest_error,
     most_interior,
-    next_click,
     somewhere_inside,
 )
 from follow_your_click.models.click_network import LEVELS, ClickNetwork, ClickPrompts
+from follow_your_click.region import Click
 from follow_your_click.segmentation.base import Segmenter
 from follow_your_click.training.objective import SEED_STRIDE
 
@@ -153,7 +155,8 @@ class ClickObjective:
         ious, rows = [], []
         for image, truth in self.validation:
             segmenter.set_image(image)
-            of_clicks, first = _clicked(segmenter, truth, clicks=5)
+            answer = partial(_object_mask, segmenter)
+            of_clicks, first = click_overlaps(answer, truth, clicks=5)
             ious.append(of_clicks)
             rows.append(_pictured(image, truth, first))
         means = np.mean(ious, axis=0)
@@ -190,23 +193,13 @@ def _loose_box(area: npt.NDArray[np.bool_], random: random_module.Random) -> lis
     ]
 
 
-def _clicked(
-    segmenter: Segmenter, truth: npt.NDArray[np.bool_], *, clicks: int
-) -> tuple[list[float], npt.NDArray[np.bool_]]:
-    """Overlap after each click, and the mask of the first."""
-    found = np.zeros_like(truth)
-    given, ious, first = [], [], found
-    for _ in range(clicks):
-        click = next_click(truth, found)
-        if click is not None:
-            given.append(click)
-            found = segmenter.predict(
-                point_coords=np.array([(c.x, c.y) for c in given], np.float32),
-                point_labels=np.array([int(c.positive) for c in given], np.int64),
-            ).masks[0]
-        ious.append(float((found & truth).sum() / max(1, (found | truth).sum())))
-        first = found if len(ious) == 1 else first
-    return ious, first
+def _object_mask(segmenter: Segmenter, clicks: Sequence[Click]) -> npt.NDArray[np.bool_]:
+    found = segmenter.predict(
+        point_coords=np.array([(click.x, click.y) for click in clicks], np.float32),
+        point_labels=np.array([int(click.positive) for click in clicks], np.int64),
+    )
+    mask: npt.NDArray[np.bool_] = found.masks[0]
+    return mask
 
 
 def _pictured(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
+from follow_your_click.atomic import whole_file
 from follow_your_click.data.captions.schema import MotionCaption
 from follow_your_click.errors import MissingExtraError, OutputError, SettingsError
 
@@ -111,15 +111,8 @@ def record_file(path: Path, *, overwrite: bool) -> Iterator[TextIO]:
     """
     if path.is_dir() or (path.exists() and not overwrite):
         raise OutputError(f"{path} exists; give another name, or --overwrite to replace it")
-    temporary = path.with_name(f".{path.name}.tmp-{os.getpid()}")
-    try:
-        with temporary.open("w", encoding="utf-8") as file:
-            yield file
-        temporary.replace(path)
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written: {error.strerror or error}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    with whole_file(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+        yield file
 
 
 def write_records(records: Iterable[MotionCaption], file: TextIO) -> None:

@@ -4,24 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-from follow_your_click.data.captions.schema import MotionCaption
+from follow_your_click.data.captions.schema import Captioner
 from follow_your_click.data.engine.config import CaptionSettings
 from follow_your_click.errors import SettingsError
 
 CHUNK = 1000  # captions asked for at once: what a killed run may have to ask for again, if its captioner keeps no cache
 
 
-class MotionCaptioner(Protocol):
-    """Reads objects and motion phrases out of captions."""
-
-    def describe(self, captions: Sequence[str]) -> list[MotionCaption]:
-        """One record for each caption, in their order."""
-        ...
-
-
-def motion_captioner(settings: CaptionSettings, work: Path) -> MotionCaptioner | None:
+def motion_captioner(settings: CaptionSettings, work: Path) -> Captioner | None:
     """The captioner that the settings name; None for "none".
 
     Args:
@@ -48,9 +40,7 @@ def motion_captioner(settings: CaptionSettings, work: Path) -> MotionCaptioner |
         ) from error
 
 
-def describe_all(
-    captions: Sequence[str], captioner: MotionCaptioner
-) -> Mapping[str, dict[str, Any]]:
+def describe_all(captions: Sequence[str], captioner: Captioner) -> Mapping[str, dict[str, Any]]:
     """Every different caption once: caption -> its record as plain values."""
     different = sorted(set(captions))
     found: dict[str, dict[str, Any]] = {}

@@ -12,15 +12,13 @@ from fractions import Fraction
 import av
 import cv2
 import numpy as np
-from av.video.reformatter import ColorRange, Colorspace
+from av.video.reformatter import ColorRange
 
 from follow_your_click.data.engine.displacement import DisplacementLabels
 from follow_your_click.errors import ImageError
 from follow_your_click.flow import BoolArray, UInt8Array
-from follow_your_click.video import EXACT
+from follow_your_click.video import BT709, CRF, EXACT, PRESET, to_yuv
 
-CRF = 17  # x264 quality: about 38 dB, as the clips that this package writes
-PRESET = "veryfast"
 JPEG_QUALITY = 92
 VIDEO = "mp4"
 MASK = "mask.png"
@@ -40,16 +38,10 @@ def encode_video(frames: UInt8Array, fps: float) -> bytes:
         context = stream.codec_context
         # One thread: the number of threads changes the bytes that x264 writes.
         context.thread_count = 1
-        context.color_primaries = context.color_trc = context.colorspace = 1  # BT.709
+        context.color_primaries = context.color_trc = context.colorspace = BT709
         context.color_range = ColorRange.MPEG
         for index, pixels in enumerate(frames):
-            picture = av.VideoFrame.from_ndarray(pixels, format="rgb24").reformat(
-                format="yuv420p",
-                src_color_range=ColorRange.JPEG,
-                dst_color_range=ColorRange.MPEG,
-                dst_colorspace=Colorspace.ITU709,
-                interpolation=EXACT,
-            )
+            picture = to_yuv(pixels)
             picture.pts, picture.time_base = index, 1 / rate
             container.mux(stream.encode(picture))
         container.mux(stream.encode())

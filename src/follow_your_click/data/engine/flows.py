@@ -8,7 +8,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
-import cv2
 import numpy as np
 
 from follow_your_click.data.engine.config import FlowSettings
@@ -29,29 +28,19 @@ class FlowEstimator(Protocol):
 
 
 class DISFlow:
-    """OpenCV DIS as everywhere else in this package (`flow.dense_flow`)."""
+    """OpenCV DIS as everywhere else in this package (`flow.dense_flow`).
 
-    def flows(self, sources: UInt8Array, targets: UInt8Array) -> Float32Array:
-        return np.stack([dense_flow(s, t) for s, t in zip(sources, targets, strict=True)])
-
-
-class FineDISFlow:
-    """OpenCV DIS down to full resolution: four times the time, half the error on small objects.
-
-    (Discs of 2 % of the frame, known shifts of 0.7 to 6 px: 0.91 of the true strength instead of 0.75.)
+    Args:
+        full_resolution: four times the time, half the error on small objects (discs of 2 % of the frame, known
+            shifts of 0.7 to 6 px: 0.91 of the true strength instead of 0.75).
     """
 
-    def __init__(self) -> None:
-        self._estimator = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-        self._estimator.setFinestScale(0)
+    def __init__(self, *, full_resolution: bool = False) -> None:
+        self._full_resolution = full_resolution
 
     def flows(self, sources: UInt8Array, targets: UInt8Array) -> Float32Array:
-        found = []
-        for source, target in zip(sources, targets, strict=True):
-            here, there = (cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in (source, target))
-            flow = np.zeros((*source.shape[:2], 2), np.float32)
-            found.append(np.asarray(self._estimator.calc(here, there, flow), np.float32))
-        return np.stack(found)
+        pairs = zip(sources, targets, strict=True)
+        return np.stack([dense_flow(s, t, full_resolution=self._full_resolution) for s, t in pairs])
 
 
 class RAFTFlow:
@@ -117,7 +106,7 @@ def flow_estimator(settings: FlowSettings) -> FlowEstimator:
         return RAFTFlow(
             device=settings.device, weights=settings.weights, batch_size=settings.batch_size
         )
-    return FineDISFlow() if settings.method == "dis-fine" else DISFlow()
+    return DISFlow(full_resolution=settings.method == "dis-fine")
 
 
 def _state_dict(file: Path) -> dict[str, object]:

@@ -13,6 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from follow_your_click.atomic import whole_file
 from follow_your_click.data.engine.records import (
     CLIP_COLUMNS,
     INPUT_COLUMNS,
@@ -21,7 +22,7 @@ from follow_your_click.data.engine.records import (
     InputRecord,
 )
 from follow_your_click.data.engine.selection import Selection
-from follow_your_click.data.engine.shards import file_sha256, whole_or_nothing
+from follow_your_click.data.engine.shards import file_sha256
 from follow_your_click.data.engine.staging import Plan, write_json
 from follow_your_click.data.engine.tables import DATA_EXTRA
 from follow_your_click.errors import MissingExtraError, OutputError
@@ -125,7 +126,7 @@ def _write_parquet(
         raise MissingExtraError(DATA_EXTRA) from error
     schema = pyarrow.schema([(name, _type_of(pyarrow, name)) for name in columns])
     rows = [asdict(record) for record in records]
-    with whole_or_nothing(file) as temporary:
+    with whole_file(file) as temporary:
         table = pyarrow.Table.from_pylist(rows, schema=schema)
         parquet.write_table(table, temporary, compression="zstd")
 

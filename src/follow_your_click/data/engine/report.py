@@ -7,13 +7,14 @@ from collections import Counter
 from collections.abc import Sequence
 from html import escape
 
+from follow_your_click.atomic import whole_file
 from follow_your_click.data.engine import encode
 from follow_your_click.data.engine.charts import bars, histogram
 from follow_your_click.data.engine.packing import SHARD_FOLDER
 from follow_your_click.data.engine.process import filmstrip
 from follow_your_click.data.engine.records import ClipRecord, PartRecord
 from follow_your_click.data.engine.selection import Selection
-from follow_your_click.data.engine.shards import TarSpan, read_sample, whole_or_nothing
+from follow_your_click.data.engine.shards import TarSpan, read_sample
 from follow_your_click.data.engine.staging import Plan
 
 REPORT = "report.html"
@@ -60,7 +61,7 @@ def write_report(
         '<!doctype html><html lang="en"><meta charset="utf-8"><title>Motion clips</title>'
         f"<style>{STYLE}</style>{''.join(body)}</html>\n"
     )
-    with whole_or_nothing(plan.out / REPORT) as temporary:
+    with whole_file(plan.out / REPORT) as temporary:
         temporary.write_text(page, encoding="utf-8")
 
 

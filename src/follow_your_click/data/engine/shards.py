@@ -7,17 +7,15 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 import tarfile
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from follow_your_click.errors import ImageError, OutputError
+from follow_your_click.atomic import whole_file
+from follow_your_click.errors import ImageError
 
 BLOCK = 512  # bytes; tar's unit
-TEMPORARY = ".tmp-"
 READ_SIZE = 1 << 20  # bytes read at once when hashing
 
 
@@ -29,30 +27,10 @@ class TarSpan:
     size: int
 
 
-@contextmanager
-def whole_or_nothing(target: Path) -> Iterator[Path]:
-    """A temporary path beside the target, moved into place at the end; removed if something goes wrong.
-
-    Raises:
-        OutputError: the disk refuses.
-    """
-    temporary = target.with_name(f".{target.name}{TEMPORARY}{os.getpid()}")
-    try:
-        yield temporary
-        with temporary.open("rb") as written:
-            os.fsync(written.fileno())
-        os.replace(temporary, target)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise OutputError(f"{target} cannot be written: {reason}; free some space") from error
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
 def write_tar(target: Path, samples: Iterable[tuple[str, Mapping[str, bytes]]]) -> list[TarSpan]:
     """Write samples (key, suffix -> bytes) in order, whole or not at all; where each of them lies."""
     spans = []
-    with whole_or_nothing(target) as temporary, temporary.open("wb") as file:
+    with whole_file(target) as temporary, temporary.open("wb") as file:
         for key, members in samples:
             start = file.tell()
             for suffix in sorted(members):

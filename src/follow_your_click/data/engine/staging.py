@@ -12,13 +12,12 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from follow_your_click.atomic import TEMPORARY, whole_file
 from follow_your_click.data.engine.config import BuildConfig
 from follow_your_click.data.engine.process import ItemResult, renamed
 from follow_your_click.data.engine.records import SCHEMA_VERSION, PartRecord, SourceItem
 from follow_your_click.data.engine.shards import (
-    TEMPORARY,
     file_sha256,
-    whole_or_nothing,
     write_tar,
 )
 from follow_your_click.errors import SettingsError
@@ -158,6 +157,6 @@ def read_parts(plan: Plan) -> list[PartRecord]:
 
 def write_json(file: Path, values: object) -> None:
     """Whole or not at all, keys sorted."""
-    with whole_or_nothing(file) as temporary:
+    with whole_file(file) as temporary:
         text = json.dumps(values, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
         temporary.write_text(text + "\n", encoding="utf-8")
