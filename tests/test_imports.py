@@ -14,11 +14,12 @@ PACKAGE = "follow_your_click"
 SOURCE = Path(__file__).parent.parent / "src" / PACKAGE
 # Bottom first. A part may import from its own layer and from the layers above it in this list, never from those below.
 LAYERS = (
-    {"errors", "about", "atomic", "region", "clip", "photo", "video", "flow"},
+    {"errors", "about", "atomic", "region", "photo", "flow"},
+    {"frame_source", "pictures", "video", "clip_reading", "clip"},
     {"models", "segmentation", "data"},
     {"pipeline", "pipeline_inputs", "rendering"},
-    {"regional", "layering", "presets"},
-    {"planning", "animator", "project", "training", "evaluation"},
+    {"regional", "layering", "presets", "preview"},
+    {"planning", "animator", "project", "restore", "training", "evaluation"},
     {"interfaces"},
 )
 LAYER_OF = {part: number for number, layer in enumerate(LAYERS) for part in layer}

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,9 @@ from follow_your_click.planning import (
     share_windows,
 )
 from follow_your_click.presets import Preset, find_model, load_pipeline, load_preset
+from follow_your_click.preview import Preview, ShowFrames, few_frames
 from follow_your_click.region import HoldStill, Region, Selection
+from follow_your_click.region.json_forms import mask_to_png
 from follow_your_click.regional import RegionCondition, animate_regions
 from follow_your_click.rendering import Rendered, render
 from follow_your_click.segmentation import Segmenter
@@ -85,11 +88,15 @@ class _Run:
     """Time per stage, and the caller's progress callback."""
 
     progress: Progress | None
+    preview: ShowFrames | None = None
     seconds: dict[str, float] = field(default_factory=dict)
 
     def report(self, stage: str, done: int, total: int) -> None:
         if self.progress is not None:
             self.progress(stage, done, total)
+
+    def previewed(self, pipeline: RegionalAnimationPipeline) -> Preview | None:
+        return None if self.preview is None else Preview(pipeline, self.preview)
 
     @contextmanager
     def stage(self, name: str, total: int = 1) -> Iterator[None]:
@@ -164,7 +171,7 @@ class Animator:
         """What `animate` would do: its settings, windows and an estimate of the time; does not run the model."""
         settings = self._settings(num_frames, fps, num_inference_steps, guidance_scale, seed)
         photo = read_photo(image)
-        plans, held = self._plans(photo, regions, hold_still, settings)
+        _, plans, _ = self._plans(photo, regions, hold_still, settings)
         cost = self._cost(settings)
         windows = share_windows(plans, photo.shape[:2], cost)
         described = self._describe(photo, plans, windows, hold_still, settings)
@@ -182,6 +189,7 @@ class Animator:
         guidance_scale: float | None = None,
         seed: int = 0,
         progress: Progress | None = None,
+        preview: ShowFrames | None = None,
     ) -> Clip:
         """Make a clip in which the regions move and everything else is the photo.
 
@@ -194,23 +202,35 @@ class Animator:
             num_inference_steps: denoising steps; None: the model's own.
             guidance_scale: classifier-free guidance, 1.0 = off; None: the model's own.
             seed: the same seed, inputs and settings give the same frames on the same machine.
-            progress: called as progress(stage, steps done, steps in all).
+            progress: called as progress(stage, steps done, steps in all); what it raises ends the work.
+            preview: shown a few frames of the window at work, uint8 (k, m, m, 3), while they are denoised; as often
+                as costs little, and once when the model is done.
+
+        Returns:
+            The clip; its settings hold all that it was made from but the photo: see `restore.restore`.
 
         Raises:
             UserInputError: a photo, region or setting that cannot be used; the message says why.
         """
         settings = self._settings(num_frames, fps, num_inference_steps, guidance_scale, seed)
-        run = _Run(progress)
+        run = _Run(progress, preview)
         photo = read_photo(image)
         with run.stage("segment"):
-            plans, held = self._plans(photo, regions, hold_still, settings)
+            masks, plans, held = self._plans(photo, regions, hold_still, settings)
         windows = share_windows(plans, photo.shape[:2], self._cost(settings))
         rendered: dict[int, Rendered] = {}
         for window in windows:
             generated = self._generate(photo, window, settings, run)
             with run.stage("render"):
                 for plan, displacement in zip(window.regions, generated.displacements, strict=True):
-                    made = render(photo, plan.mask, window.window, generated.frames, displacement)
+                    made = render(
+                        photo,
+                        plan.mask,
+                        window.window,
+                        generated.frames,
+                        displacement,
+                        on_frame=partial(run.report, "render"),
+                    )
                     rendered[plan.index] = kept_still(made, photo, held)
         patches: list[Patch] = []
         for index in sorted(rendered):
@@ -220,7 +240,10 @@ class Animator:
             patches=tuple(patches),
             num_frames=settings.num_frames,
             fps=settings.fps,
-            settings=self._describe(photo, plans, windows, hold_still, settings),
+            settings={
+                **self._describe(photo, plans, windows, hold_still, settings),
+                "masks": [mask_to_png(mask) for mask in masks],
+            },
             region_mask=np.max([plan.mask for plan in plans], axis=0) > 0.5,
             seconds=run.seconds,
         )
@@ -262,10 +285,13 @@ class Animator:
                 num_inference_steps=steps,
                 guidance_scale=settings.guidance_scale,
                 callback_on_step_end=on_step,
+                preview=run.previewed(self.pipeline),
             )
         with run.stage("decode"):
             frames = self.pipeline.decode_latents(latents)[0]
         pixels = rearrange((frames * 255).round().byte(), "f c h w -> f h w c").cpu().numpy()
+        if run.preview is not None:
+            run.preview(few_frames(pixels))
         return _Generated(
             np.ascontiguousarray(pixels),
             [None if d is None else _as_fields(d) for d in displacements],
@@ -307,8 +333,8 @@ class Animator:
         regions: Sequence[Region],
         hold_still: Sequence[HoldStill],
         settings: RunSettings,
-    ) -> tuple[list[RegionPlan], npt.NDArray[np.bool_]]:
-        """Every region by itself, and the pixels (H, W) that are held still."""
+    ) -> tuple[list[npt.NDArray[np.float32]], list[RegionPlan], npt.NDArray[np.bool_]]:
+        """The masks of all that was asked for, every region by itself, and the pixels (H, W) that are held still."""
         if not regions:
             raise RegionError("got no region; expected at least one, such as a click and a prompt")
         masks = self.masks(photo, [*regions, *hold_still])
@@ -321,7 +347,7 @@ class Animator:
         plans = plan_regions(
             photo.shape[:2], regions, own, self.preset, num_frames=settings.num_frames
         )
-        return plans, held
+        return masks, plans, held
 
     def _describe(
         self,
@@ -344,7 +370,7 @@ class Animator:
                 "sha256": photo_sha256(photo),
             },
             "regions": [seen[plan.index].to_json() for plan in plans],
-            "hold_still": [held.to_json() for held in hold_still],
+            "hold_still": [held.without_mask().to_json() for held in hold_still],
             **asdict(settings),
         }
 

@@ -5,38 +5,35 @@ Axis legend: L frames, H W rows and columns, h w those of a patch; last axis red
 
 import json
 import math
-import os
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
-import av
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
-from .errors import ImageError, SettingsError
-from .photo import DECODER_ERRORS, one_line, open_image
-from .video import (
-    ASCII_COMMENT,
-    EXACT,
-    EXIF_IFD,
-    JSON,
-    SOFTWARE,
-    USER_COMMENT,
-    FrameSource,
-    check_output,
-    write_clip,
-)
+from .clip_reading import DEFAULT_FPS, read_clip, read_settings
+from .errors import ImageError, OutputError, SettingsError
+from .frame_source import JSON, FrameSource
+from .photo import one_line
+from .video import OnFrame, check_output, write_clip
 
-__all__ = ["JSON", "Clip", "FrameSource", "Patch", "check_output", "read_settings"]
+__all__ = [
+    "JSON",
+    "Clip",
+    "FrameSource",
+    "Patch",
+    "Playback",
+    "check_output",
+    "read_settings",
+]
 
-DEFAULT_FPS = 8.0
-"""Frames per second, as the paper's clips; also of frames that carry no timing."""
+Playback = Literal["loop", "ping-pong"]
+"""How a clip goes on at its end: from the start again, or back the way it came."""
 
-_NO_FRAMES: npt.NDArray[np.uint8] = np.empty((0, 0, 0, 3), dtype=np.uint8)
 _SHEET_GAP = 4
 _SHEET_COLOUR = (24, 24, 24)
 _LABEL_COLOUR = (255, 255, 255)
@@ -44,14 +41,23 @@ _LABEL_COLOUR = (255, 255, 255)
 
 @dataclass(frozen=True, eq=False)
 class Patch:
-    """A window that changes: uint8 frames (L, h, w, 3), top left corner at column x, row y."""
+    """A window that changes: uint8 frames (L, h, w, 3), top left corner at column x, row y.
+
+    alpha  uint8 (L, h, w), how far each pixel is the moving object's, 0 ... 255; None if not known
+    """
 
     x: int
     y: int
     frames: npt.NDArray[np.uint8]
+    alpha: npt.NDArray[np.uint8] | None = None
 
     def __post_init__(self) -> None:
         _check_pixels(self.frames, axes="(L, h, w, 3)")
+        alpha = self.alpha
+        if alpha is not None and (alpha.dtype != np.uint8 or alpha.shape != self.frames.shape[:3]):
+            raise ImageError(
+                f"got an alpha of {alpha.dtype} {alpha.shape}; expected uint8 {self.frames.shape[:3]}"
+            )
         if self.x < 0 or self.y < 0:
             raise ImageError(f"a patch starts at ({self.x}, {self.y}); keep it inside the photo")
 
@@ -119,13 +125,13 @@ class Clip:
 
     @classmethod
     def load(cls, path: str | Path) -> "Clip":
-        """Reads what `save` wrote, or another mp4, GIF, WebP or folder of frame_*.png.
+        """Reads what `save` wrote, or another mp4, GIF, WebP, folder or zip of frame_*.png.
 
         All frames are in memory then. An mp4 comes back with its coding loss, a GIF with its
         palettes. If another program wrote it, settings are {} and fps is the file's own (8 for
         PNG). Raises ImageError if it cannot be read.
         """
-        stored = _read(path, note_only=False)
+        stored = read_clip(path, note_only=False)
         fps = stored.note.get("fps", stored.fps)
         return cls.from_frames(stored.frames, fps, stored.note["settings"])
 
@@ -161,15 +167,72 @@ class Clip:
     def __iter__(self) -> Iterator[npt.NDArray[np.uint8]]:
         return (self.frame(index) for index in range(self.num_frames))
 
-    def save(self, path: str | Path) -> Path:
+    @cached_property
+    def cutout_corner(self) -> tuple[int, int] | None:
+        """Column and row of the first pixel of `cutout`; None if the clip does not know its object's opacity."""
+        box = self._cutout_box()
+        return None if box is None else (box[0], box[1])
+
+    def cutout(self, index: int, /) -> npt.NDArray[np.uint8]:
+        """What moves in frame `index`, alone: uint8 (h, w, 4), red, green, blue and opacity, not premultiplied.
+
+        The window is the smallest one that holds it in every frame. Raises OutputError if `cutout_corner` is None.
+        """
+        box = self._cutout_box()
+        if box is None or self.region_mask is None:
+            raise OutputError("this clip does not know where its object is in every frame")
+        left, top, right, bottom = box
+        # Where nothing ever changes, the object is where it was selected.
+        alpha = self.region_mask.astype(np.uint8) * np.uint8(255)
+        for patch in self.patches:
+            assert patch.alpha is not None
+            _, height, width = patch.alpha.shape
+            alpha[patch.y : patch.y + height, patch.x : patch.x + width] = patch.alpha[index]
+        area = np.s_[top:bottom, left:right]
+        return np.dstack([self.frame(index)[area], alpha[area]])
+
+    def _cutout_box(self) -> tuple[int, int, int, int] | None:
+        """Left, top, right, bottom."""
+        if self.region_mask is None or any(patch.alpha is None for patch in self.patches):
+            return None
+        covered = self.region_mask.copy()
+        for patch in self.patches:
+            assert patch.alpha is not None
+            _, height, width = patch.alpha.shape
+            here = covered[patch.y : patch.y + height, patch.x : patch.x + width]
+            here |= (patch.alpha > 0).any(axis=0)
+        rows, columns = np.flatnonzero(covered.any(axis=1)), np.flatnonzero(covered.any(axis=0))
+        if not rows.size:
+            return None
+        return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+
+    def ping_pong(self) -> "Clip":
+        """The clip forward and back, 2 L - 2 frames, so that it closes without a jump; under 3 frames as it is."""
+        if self.num_frames < 3:
+            return self
+        order = [*range(self.num_frames), *range(self.num_frames - 2, 0, -1)]
+        patches = tuple(
+            replace(
+                patch,
+                frames=patch.frames[order],
+                alpha=None if patch.alpha is None else patch.alpha[order],
+            )
+            for patch in self.patches
+        )
+        settings = {**self.settings, "playback": "ping-pong"}
+        return replace(self, patches=patches, num_frames=len(order), settings=settings)
+
+    def save(self, path: str | Path, *, on_frame: OnFrame | None = None) -> Path:
         """Writes the clip whole or not at all, replacing a file that is there; returns the path.
 
         The suffix says what: .mp4 (H.264 that browsers play; odd sides grow by one repeated row or
-        column), .gif, .webp (both loop), none or a trailing "/" for a folder of frame_0000.png ...,
-        lossless, that must be new or empty. The settings go inside; `read_settings` gets them back.
-        Raises OutputError if it cannot be written there.
+        column), .gif, .webp (both loop), .webm (what moves, alone on a transparent ground, VP9), .zip or
+        none or a trailing "/" for PNG frames, frame_0000.png ..., lossless, in a zip or in a folder that
+        must be new or empty. The settings go inside; `read_settings` gets them back.
+        `on_frame` is called as on_frame(frames written, frames in all); what it raises ends the writing
+        and leaves nothing behind. Raises OutputError if it cannot be written there.
         """
-        return write_clip(self, path)
+        return write_clip(self, path, on_frame=on_frame)
 
     def contact_sheet(self, columns: int = 8, width: int = 1600) -> Image.Image:
         """All frames in reading order, numbered from 0, on one RGB image `width` px wide."""
@@ -190,136 +253,6 @@ class Clip:
             small = Image.fromarray(pixels).resize((cell_width, cell_height), reducing_gap=3.0)
             sheet.paste(_labelled(small, str(index)), (left, top))
         return sheet
-
-
-def read_settings(path: str | Path) -> dict[str, Any]:
-    """The settings inside a clip's file, folder of frames or single PNG frame; {} if it has none.
-
-    Raises ImageError if it is missing, damaged or of another kind.
-    """
-    settings: dict[str, Any] = _read(path, note_only=True).note["settings"]
-    return settings
-
-
-@dataclass(frozen=True, eq=False)
-class _Stored:
-    """What a file holds: the note that `save` left, its own fps, frames uint8 (L, H, W, 3)."""
-
-    note: dict[str, Any]
-    fps: float
-    frames: npt.NDArray[np.uint8]
-
-
-def _read(path: str | Path, *, note_only: bool) -> _Stored:
-    source = Path(path)
-    suffix = source.suffix.lower()
-    if not source.exists():
-        raise ImageError(f"{path} does not exist; give a clip that was saved before")
-    try:
-        if source.is_dir():
-            return _read_folder(source, note_only=note_only)
-        if suffix == ".mp4":
-            return _read_mp4(source, note_only=note_only)
-        if suffix in (".gif", ".webp") or (suffix == ".png" and note_only):
-            return _read_animation(source, note_only=note_only)
-    except (av.FFmpegError, *DECODER_ERRORS) as error:
-        if isinstance(error, ImageError):
-            raise
-        raise ImageError(f"{path} cannot be read as a clip: {one_line(error)}") from error
-    raise ImageError(f"{path} is no clip; give an .mp4, .gif or .webp file or a folder of frames")
-
-
-def _read_mp4(file: Path, *, note_only: bool) -> _Stored:
-    # An absolute path: FFmpeg would take a relative name with a colon for a protocol.
-    with av.open(os.path.abspath(file)) as container:
-        note = _parse(container.metadata.get("comment", ""))
-        if not container.streams.video:
-            raise ImageError(f"{file} holds no video; give a clip")
-        stream = container.streams.video[0]
-        stream.thread_type = "AUTO"
-        fps = float(stream.average_rate or DEFAULT_FPS)
-        if note_only:
-            return _Stored(note, fps, _NO_FRAMES)
-        decoded = (
-            picture.reformat(format="rgb24", interpolation=EXACT).to_ndarray()
-            for picture in container.decode(stream)
-        )
-        frames = _stack(decoded, count=stream.frames)
-    # Cut off the repeated row or column that made the sides even.
-    height, width = note.get("height", frames.shape[1]), note.get("width", frames.shape[2])
-    return _Stored(note, fps, frames[:, :height, :width])
-
-
-def _read_animation(file: Path, *, note_only: bool) -> _Stored:
-    with open_image(file) as image:
-        note = _parse(_note_in(image))
-        if note_only:
-            return _Stored(note, DEFAULT_FPS, _NO_FRAMES)
-        count = getattr(image, "n_frames", 1)
-        pictures = np.empty((count, image.height, image.width, 3), dtype=np.uint8)
-        ends = np.empty(count)
-        for index in range(count):
-            image.seek(index)
-            pictures[index] = image.convert("RGB")
-            ends[index] = image.info.get("duration", 0)
-        ends = ends.cumsum()
-    fps = float(1000.0 * count / ends[-1]) if ends[-1] > 0 else DEFAULT_FPS
-    length = note.get("num_frames", count)
-    if count < length:
-        # WebP joins frames that are equal into one that stays longer.
-        middles = (np.arange(length) + 0.5) * 1000.0 / note["fps"]
-        pictures = pictures[np.searchsorted(ends, middles).clip(0, count - 1)]
-    return _Stored(note, fps, pictures)
-
-
-def _read_folder(folder: Path, *, note_only: bool) -> _Stored:
-    files = sorted(folder.glob("frame_*.png"))
-    if not files:
-        raise ImageError(f"{folder} holds no frame_*.png; give the folder of a saved clip")
-    with open_image(files[0]) as image:
-        note = _parse(_note_in(image))
-    frames = _NO_FRAMES if note_only else _stack(map(_read_png, files), count=len(files))
-    return _Stored(note, DEFAULT_FPS, frames)
-
-
-def _read_png(file: Path) -> npt.NDArray[np.uint8]:
-    with open_image(file) as image:
-        return np.asarray(image.convert("RGB"))
-
-
-def _note_in(image: Image.Image) -> str | bytes:
-    """Where `save` puts its note in a GIF, a WebP or a PNG."""
-    if image.format == "WEBP":
-        comment = image.getexif().get_ifd(EXIF_IFD).get(USER_COMMENT)
-        return comment.removeprefix(ASCII_COMMENT) if isinstance(comment, bytes) else ""
-    comment = image.info.get("comment" if image.format == "GIF" else "Comment")
-    return comment if isinstance(comment, str | bytes) else ""
-
-
-def _parse(line: str | bytes) -> dict[str, Any]:
-    """The note inside a file, or only empty settings if this package did not write it."""
-    with suppress(ValueError, KeyError, TypeError, OverflowError, RecursionError):
-        note = json.loads(line)
-        if note["software"] == SOFTWARE and isinstance(note["settings"], dict):
-            numbers = {key: int(note[key]) for key in ("num_frames", "height", "width")}
-            if min(numbers.values()) > 0 and 0 < float(note["fps"]) < math.inf:
-                return {"fps": float(note["fps"]), "settings": note["settings"], **numbers}
-    return {"settings": {}}
-
-
-def _stack(pictures: Iterable[Any], *, count: int) -> npt.NDArray[np.uint8]:
-    """Up to `count` pictures of one size as (L, H, W, 3); filled in place, a list takes twice."""
-    stacked, length = _NO_FRAMES, 0
-    for pixels in pictures:
-        if not length:
-            stacked = np.empty((max(count, 1), *pixels.shape), dtype=np.uint8)
-        if length == len(stacked):
-            break
-        stacked[length] = pixels
-        length += 1
-    if not length:
-        raise ImageError("the clip holds no frames; save it again")
-    return stacked[:length]
 
 
 def _check_pixels(pixels: npt.NDArray[np.uint8], *, axes: str) -> None:

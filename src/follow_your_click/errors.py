@@ -8,6 +8,7 @@
     │   ├── SettingsError                   a number or a name out of range
     │   ├── ModelError                      a model that cannot be found or does not fit
     │   └── OutputError                     the result cannot be written where it was asked to go
+    ├── BusyError                           a server whose line is full; it says when to come back
     └── MissingExtraError (also ImportError) an optional part that is not installed
 
 Every message is one line: what was got, what was expected, what to do.
@@ -44,6 +45,20 @@ class ModelError(UserInputError):
 
 class OutputError(UserInputError):
     """The result cannot be written: unknown format, missing folder, no space."""
+
+
+class BusyError(FollowYourClickError):
+    """A server has as much to do as it takes.
+
+    Args:
+        retry_after: seconds after which there may be room.
+        owner: whether it is the asker's own share that is full, not the whole line.
+    """
+
+    def __init__(self, message: str, *, retry_after: int, owner: bool = False) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+        self.owner = owner
 
 
 class MissingExtraError(FollowYourClickError, ImportError):

@@ -48,12 +48,13 @@ def kept_still(
     if not here.any():
         return rendered
     frames = np.where(here[None, ..., None], photo[area][None], rendered.frames)
-    return replace(rendered, frames=frames, changed=rendered.changed & ~here)
+    alpha = np.where(here[None], np.uint8(0), rendered.alpha)
+    return replace(rendered, frames=frames, changed=rendered.changed & ~here, alpha=alpha)
 
 
 def laid_over(rendered: Rendered, earlier: Sequence[Patch]) -> Patch:
     """A rendered patch that shows, where it changes nothing, the patches that lie below it."""
-    frames = rendered.frames
+    frames, alpha = rendered.frames, rendered.alpha
     height, width = frames.shape[1:3]
     still = ~rendered.changed
     for patch in earlier:
@@ -68,4 +69,7 @@ def laid_over(rendered: Rendered, earlier: Sequence[Patch]) -> Patch:
         frames[:, *here] = np.where(
             still[here][None, ..., None], patch.frames[there], frames[:, *here]
         )
-    return Patch(rendered.x, rendered.y, frames)
+        if patch.alpha is not None:
+            alpha = alpha.copy()
+            alpha[:, *here] = np.maximum(alpha[:, *here], patch.alpha[there])
+    return Patch(rendered.x, rendered.y, frames, alpha)

@@ -84,7 +84,12 @@ class RegionalAnimationPipeline(DiffusionPipeline, StableDiffusionLoraLoaderMixi
     model_cpu_offload_seq = "text_encoder->unet->vae"
     # Layer by layer, torch's fused attention and `encode_text` would meet weights without data.
     _exclude_from_cpu_offload = ("text_encoder",)
-    _callback_tensor_inputs = ("latents", "prompt_embeds", "motion_prompt_embeds")
+    _callback_tensor_inputs = (
+        "latents",
+        "predicted_latents",
+        "prompt_embeds",
+        "motion_prompt_embeds",
+    )
     unet: RegionalMotionUNet
     vae: Any
 
@@ -291,10 +296,19 @@ class RegionalAnimationPipeline(DiffusionPipeline, StableDiffusionLoraLoaderMixi
                 if index == 0 and predicted.displacement is not None:
                     ways = predicted.displacement
                     displacement = self._guided(ways) if guided else ways
-                latents = self.scheduler.step(output, timestep, latents, **step_arguments)[0]
+                stepped = self.scheduler.step(output, timestep, latents, **step_arguments)
+                latents = stepped.prev_sample
                 if callback is not None:
+                    # What the clip would be if it ended here; not every scheduler says.
+                    clean = getattr(stepped, "pred_original_sample", None)
+                    clean = latents if clean is None else clean
+                    if displacement is not None:
+                        clean = clean + carry_first_frame(
+                            first_frame_latents, region_mask, displacement
+                        )
                     named = {
                         "latents": latents,
+                        "predicted_latents": clean,
                         "prompt_embeds": texts.prompt,
                         "motion_prompt_embeds": texts.motion_prompt,
                     }

@@ -50,7 +50,8 @@ class RegionPlan:
     def to_json(self) -> dict[str, Any]:
         """What of it belongs into a clip's settings."""
         return {
-            **self.region.to_json(),
+            **self.region.without_mask().to_json(),
+            "asked_strength": self.region.strength,
             "strength": round(self.strength, 4),
             "window_strength": round(self.window_strength, 4),
             "window": asdict(self.window),

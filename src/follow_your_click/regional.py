@@ -9,7 +9,7 @@ another in latents, each where its region is or was.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -41,6 +41,7 @@ def animate_regions(
     regions: Sequence[RegionCondition],
     *,
     callback_on_step_end: StepCallback | None = None,
+    preview: Callable[[Tensor], None] | None = None,
     **settings: Any,
 ) -> tuple[Tensor, list[Tensor | None]]:
     """Animate one window.
@@ -49,6 +50,7 @@ def animate_regions(
         pipeline: the model.
         first_frame_latents: (1, C, h, w).
         regions: at least one; where two overlap, the later lies on top.
+        preview: told after each step what the clip would be if it ended there, latents (1, C, F, h, w).
         settings: fps, num_frames, num_inference_steps, guidance_scale, as the pipeline takes them.
 
     Returns:
@@ -64,6 +66,20 @@ def animate_regions(
         "output_type": "latent",
         "callback_on_step_end": callback_on_step_end,
     }
+    if preview is not None:
+
+        def on_step(pipe: Any, step: int, timestep: int, tensors: dict[str, Any]) -> Any:
+            clean = tensors.pop("predicted_latents")
+            # Regions that were denoised one by one: each where it was selected is near enough for a preview.
+            preview(clean if len(clean) == 1 else _laid_over_one_another(clean, masks, None))
+            return (
+                {}
+                if callback_on_step_end is None
+                else callback_on_step_end(pipe, step, timestep, tensors)
+            )
+
+        shared["callback_on_step_end"] = on_step
+        shared["callback_on_step_end_tensor_inputs"] = ("latents", "predicted_latents")
     if one_each:
         output = pipeline(
             first_frame_latents=first_frame_latents.expand(len(regions), -1, -1, -1),

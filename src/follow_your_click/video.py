@@ -1,4 +1,4 @@
-"""Writing clips: mp4, animated GIF, animated WebP, a folder of PNG frames.
+"""Writing clips: mp4, animated GIF, animated WebP, WebM of the moving regions alone, PNG frames in a folder or a zip.
 
 A clip is written under a temporary name beside its target and moved into place when it is whole.
 The settings that made it travel as one line of JSON inside the file. One frame is in memory at a
@@ -7,36 +7,39 @@ time.
 Axis legend: L frames, H W rows and columns; the last axis holds red, green, blue.
 """
 
-import json
 import os
 import secrets
 import shutil
-import struct
-import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
-from itertools import pairwise
 from pathlib import Path
-from typing import Literal, Protocol, TypeAlias
+from typing import Literal
 
 import av
 import numpy as np
 import numpy.typing as npt
 from av.video.reformatter import ColorRange, Colorspace, Interpolation
-from PIL import GifImagePlugin, Image, PngImagePlugin
 
 from .errors import OutputError
+from .frame_source import FrameSource, frames_of, note_of
 from .photo import one_line
+from .pictures import write_folder, write_gif, write_webp, write_zip
 
-JSON: TypeAlias = "str | int | float | bool | Sequence[JSON] | Mapping[str, JSON] | None"
-"""A value that a settings file can hold."""
-Kind = Literal["mp4", "gif", "webp", "folder"]
+Kind = Literal["mp4", "gif", "webp", "webm", "zip", "folder"]
+OnFrame = Callable[[int, int], None]
+"""Called as on_frame(frames written, frames in all) before each frame; what it raises ends the writing."""
 
-_SUFFIXES: dict[str, Kind] = {".mp4": "mp4", ".gif": "gif", ".webp": "webp", "": "folder"}
-_LONGEST_SIDE: dict[Kind, int] = {"mp4": 16384, "gif": 65535, "webp": 16383}
+_SUFFIXES: dict[str, Kind] = {
+    ".mp4": "mp4",
+    ".gif": "gif",
+    ".webp": "webp",
+    ".webm": "webm",
+    ".zip": "zip",
+    "": "folder",
+}
+_LONGEST_SIDE: dict[Kind, int] = {"mp4": 16384, "gif": 65535, "webp": 16383, "webm": 16383}
 """Pixels; the most that the encoder or the file format can hold."""
-SOFTWARE = "follow_your_click"
 
 CRF = 17
 """x264 quality: about 38 dB on photos."""
@@ -56,37 +59,14 @@ EXACT = (
     | Interpolation.FULL_CHR_H_INT
 )
 
-_GIF_COLOURS = 255
-"""Of 256: the last index says "as in the frame before"."""
-_GIF_PALETTE_SAMPLES = 16384
-"""Pixels that a palette is made from; four times as many gain 0.2 dB and take ten times as long."""
-_GIF_SHORTEST_DELAY = 2
-"""Hundredths of a second; browsers slow anything shorter down to 10."""
-_WEBP_QUALITY = 90
-_WEBP_METHOD = 2
-"""Tuned at 12 megapixels: the file of method 4 in three quarters of the time."""
-_PNG_COMPRESSION = 1
-"""zlib level: 15 % larger than the default in a third of the time."""
-
-EXIF_IFD = 0x8769
-USER_COMMENT = 0x9286
-ASCII_COMMENT = b"ASCII\0\0\0"
-
-
-class FrameSource(Protocol):
-    """What can be written as a clip."""
-
-    @property
-    def num_frames(self) -> int: ...
-    @property
-    def fps(self) -> float: ...
-    @property
-    def height(self) -> int: ...
-    @property
-    def width(self) -> int: ...
-    @property
-    def settings(self) -> Mapping[str, JSON]: ...
-    def frame(self, index: int, /) -> npt.NDArray[np.uint8]: ...
+_VP9_OPTIONS: dict[str, object] = {
+    "crf": "24",
+    "b": "0",
+    "deadline": "good",
+    "cpu-used": "4",
+    "row-mt": "1",
+    "auto-alt-ref": "0",  # libvpx has no hidden frames with opacity
+}
 
 
 def check_output(path: str | Path) -> None:
@@ -109,18 +89,24 @@ def check_output(path: str | Path) -> None:
             raise OutputError(f"{target} is not empty; give a new or empty folder for the frames")
 
 
-def write_clip(clip: FrameSource, path: str | Path) -> Path:
+def write_clip(clip: FrameSource, path: str | Path, *, on_frame: OnFrame | None = None) -> Path:
     """Writes a clip whole or not at all, and returns where it is; see `Clip.save`."""
     check_output(path)
     kind = kind_of(path)
+    if kind == "webm" and clip.cutout_corner is None:
+        raise OutputError(
+            f"{path}: this clip does not know where its object is in every frame, as a WebM needs it; "
+            "animate the photo anew, or write an mp4"
+        )
     limit = _LONGEST_SIDE.get(kind)
     if limit and max(clip.height, clip.width) > limit:
         raise OutputError(
             f"the clip is {clip.width} x {clip.height} px, {kind} holds at most {limit} px a side; "
             "write a folder of PNG frames (a path with no suffix)"
         )
+    source = clip if on_frame is None else _Told(clip, on_frame)
     with _whole_or_nothing(Path(path), kind) as temporary:
-        _WRITERS[kind](clip, temporary)
+        _WRITERS[kind](source, temporary)
     return Path(path)
 
 
@@ -137,7 +123,7 @@ def kind_of(path: str | Path) -> Kind:
         )
     if suffix not in _SUFFIXES:
         raise OutputError(
-            f"{target} ends in {target.suffix}; use .mp4, .gif, .webp, or no suffix for PNG files"
+            f"{target} ends in {target.suffix}; use .mp4, .gif, .webp, .webm, .zip, or no suffix for PNG files"
         )
     return _SUFFIXES[suffix]
 
@@ -166,33 +152,23 @@ def _whole_or_nothing(target: Path, kind: Kind) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
-def _frames_of(clip: FrameSource) -> Iterator[npt.NDArray[np.uint8]]:
-    return (clip.frame(index) for index in range(clip.num_frames))
+class _Told:
+    """A clip that tells of each frame that is taken from it."""
 
+    def __init__(self, clip: FrameSource, on_frame: OnFrame) -> None:
+        self._clip = clip
+        self._on_frame = on_frame
+        self.num_frames, self.fps = clip.num_frames, clip.fps
+        self.height, self.width = clip.height, clip.width
+        self.settings, self.cutout_corner = clip.settings, clip.cutout_corner
 
-def _note_of(clip: FrameSource, *, ascii_only: bool = False) -> str:
-    """What the file says about itself, as one line of JSON; equal clips give equal lines."""
-    note = {
-        "software": SOFTWARE,
-        "fps": clip.fps,
-        "num_frames": clip.num_frames,
-        "height": clip.height,
-        "width": clip.width,
-        "settings": clip.settings,
-    }
-    line = json.dumps(note, ensure_ascii=ascii_only, sort_keys=True)
-    try:
-        line.encode()
-    except UnicodeEncodeError:
-        # Half a surrogate pair, from a command line not in UTF-8: only the escaped form holds it.
-        return json.dumps(note, sort_keys=True)
-    return line
+    def frame(self, index: int, /) -> npt.NDArray[np.uint8]:
+        self._on_frame(index, self.num_frames)
+        return self._clip.frame(index)
 
-
-def _delays(clip: FrameSource, *, per_second: int) -> list[int]:
-    """How long each frame stays, in 1 / per_second s, rounded so that errors do not add up."""
-    ends = [round(per_second * index / clip.fps) for index in range(clip.num_frames + 1)]
-    return [end - start for start, end in pairwise(ends)]
+    def cutout(self, index: int, /) -> npt.NDArray[np.uint8]:
+        self._on_frame(index, self.num_frames)
+        return self._clip.cutout(index)
 
 
 def _write_mp4(clip: FrameSource, file: Path) -> None:
@@ -200,7 +176,7 @@ def _write_mp4(clip: FrameSource, file: Path) -> None:
     # yuv420p halves the colour planes, so both sides must be even.
     odd = ((0, clip.height % 2), (0, clip.width % 2), (0, 0))
     with av.open(str(file), "w", format="mp4", options={"movflags": "+faststart"}) as container:
-        container.metadata["comment"] = _note_of(clip)
+        container.metadata["comment"] = note_of(clip)
         stream = container.add_stream("libx264", rate=rate)
         stream.height, stream.width = clip.height + odd[0][1], clip.width + odd[1][1]
         stream.pix_fmt = "yuv420p"
@@ -209,7 +185,7 @@ def _write_mp4(clip: FrameSource, file: Path) -> None:
         context.thread_count = _ENCODER_THREADS
         context.color_primaries = context.color_trc = context.colorspace = BT709
         context.color_range = ColorRange.MPEG
-        for index, pixels in enumerate(_frames_of(clip)):
+        for index, pixels in enumerate(frames_of(clip)):
             picture = to_yuv(np.pad(pixels, odd, mode="edge") if np.any(odd) else pixels)
             picture.pts, picture.time_base = index, 1 / rate
             container.mux(stream.encode(picture))
@@ -217,9 +193,10 @@ def _write_mp4(clip: FrameSource, file: Path) -> None:
 
 
 def to_yuv(pixels: npt.NDArray[np.uint8]) -> av.VideoFrame:
-    """A frame (H, W, 3) RGB with even sides as the encoder takes it: yuv420p, BT.709, limited range."""
-    return av.VideoFrame.from_ndarray(pixels, format="rgb24").reformat(
-        format="yuv420p",
+    """A frame (H, W, 3) RGB or (H, W, 4) with opacity, even sides, as encoders take it: 420, BT.709, limited range."""
+    opaque = pixels.shape[2] == 3
+    return av.VideoFrame.from_ndarray(pixels, format="rgb24" if opaque else "rgba").reformat(
+        format="yuv420p" if opaque else "yuva420p",
         src_color_range=ColorRange.JPEG,
         dst_color_range=ColorRange.MPEG,
         dst_colorspace=Colorspace.ITU709,
@@ -227,122 +204,33 @@ def to_yuv(pixels: npt.NDArray[np.uint8]) -> av.VideoFrame:
     )
 
 
-def _write_gif(clip: FrameSource, file: Path) -> None:
-    """Each frame stores only the pixels that changed, with a palette of its own made from them.
-
-    So the still part of the clip keeps frame 0's colours and dither, and does not flicker.
-    """
-    delays = _delays(clip, per_second=100)
-    if min(delays) < _GIF_SHORTEST_DELAY:
-        warnings.warn(
-            f"{clip.fps:g} fps is more than a GIF can show; written at 50 fps", stacklevel=2
-        )
-    before: npt.NDArray[np.uint8] | None = None
-    with file.open("wb") as out:
-        out.write(b"GIF89a" + struct.pack("<HHBBB", clip.width, clip.height, 0x70, 0, 0))
-        out.write(b"!\xff\x0bNETSCAPE2.0\x03\x01\0\0\0")
-        comment = _note_of(clip, ascii_only=True).encode()
-        blocks = (comment[start : start + 255] for start in range(0, len(comment), 255))
-        out.write(b"!\xfe" + b"".join(bytes([len(block)]) + block for block in blocks) + b"\0")
-        for pixels, delay in zip(_frames_of(clip), delays, strict=True):
-            out.write(_gif_frame(pixels, before, max(delay, _GIF_SHORTEST_DELAY)))
-            before = pixels
-        out.write(b";")
-
-
-def _gif_frame(
-    pixels: npt.NDArray[np.uint8], before: npt.NDArray[np.uint8] | None, delay: int
-) -> bytes:
-    """One frame of a GIF: the window that changed since the frame before, delay in 1/100 s."""
-    height, width, _ = pixels.shape
-    changed = (
-        np.ones((height, width), dtype=bool) if before is None else (pixels != before).any(axis=2)
-    )
-    rows, columns = np.flatnonzero(changed.any(axis=1)), np.flatnonzero(changed.any(axis=0))
-    top, bottom = (int(rows[0]), int(rows[-1]) + 1) if rows.size else (0, 1)
-    left, right = (int(columns[0]), int(columns[-1]) + 1) if columns.size else (0, 1)
-    window, moved = pixels[top:bottom, left:right], changed[top:bottom, left:right]
-
-    palette = _palette_of(window[moved] if moved.any() else window.reshape(-1, 3))
-    # quantize() with a palette dithers by Floyd-Steinberg.
-    indices = np.array(Image.fromarray(window).quantize(palette=palette))
-    indices[~moved] = _GIF_COLOURS
-    image = Image.fromarray(indices)
-    colours = (palette.getpalette() or [])[: 3 * _GIF_COLOURS]
-    image.putpalette(colours + [0] * (3 * 256 - len(colours)))
-    return b"".join(
-        GifImagePlugin.getdata(
-            image,
-            (left, top),
-            duration=10 * delay,
-            disposal=1,
-            transparency=_GIF_COLOURS,
-            include_color_table=True,
-        )
-    )
-
-
-def _palette_of(colours: npt.NDArray[np.uint8]) -> Image.Image:
-    """A palette for colours of shape (N, 3), from a sample with a fixed seed: same in, same out."""
-    if len(colours) > _GIF_PALETTE_SAMPLES:
-        draw = np.random.default_rng(0).integers(0, len(colours), _GIF_PALETTE_SAMPLES)
-        colours = colours[draw]
-    return Image.fromarray(colours[None]).quantize(
-        _GIF_COLOURS, method=Image.Quantize.MEDIANCUT, kmeans=1
-    )
-
-
-class _Playback(Image.Image):
-    """A clip as one multi-frame Pillow image that makes each frame when it is sought."""
-
-    def __init__(self, clip: FrameSource) -> None:
-        super().__init__()
-        self._clip = clip
-        self._index = -1
-        self.n_frames = clip.num_frames
-        self.seek(0)
-
-    def seek(self, frame: int) -> None:
-        if frame != self._index:
-            image = Image.fromarray(self._clip.frame(frame))
-            self.im, self._mode, self._size = image.im, image.mode, image.size
-            self._index = frame
-
-    def tell(self) -> int:
-        return self._index
-
-
-def _write_webp(clip: FrameSource, file: Path) -> None:
-    exif = Image.Exif()
-    note = _note_of(clip, ascii_only=True)
-    exif.get_ifd(EXIF_IFD)[USER_COMMENT] = ASCII_COMMENT + note.encode()
-    _Playback(clip).save(
-        file,
-        "WEBP",
-        save_all=True,
-        duration=_delays(clip, per_second=1000),
-        loop=0,
-        # No key frames but the first: they would code the still part anew, and it would flicker.
-        kmin=clip.num_frames,
-        kmax=clip.num_frames + 1,
-        quality=_WEBP_QUALITY,
-        method=_WEBP_METHOD,
-        exif=exif,
-    )
-
-
-def _write_folder(clip: FrameSource, folder: Path) -> None:
-    note = PngImagePlugin.PngInfo()
-    note.add_itxt("Comment", _note_of(clip))
-    digits = max(4, len(str(clip.num_frames - 1)))
-    for index, pixels in enumerate(_frames_of(clip)):
-        file = folder / f"frame_{index:0{digits}d}.png"
-        Image.fromarray(pixels).save(file, "PNG", pnginfo=note, compress_level=_PNG_COMPRESSION)
+def _write_webm(clip: FrameSource, file: Path) -> None:
+    """The moving regions alone, as VP9 with opacity: the smallest window that holds them in all frames."""
+    rate = Fraction(clip.fps).limit_denominator(1001)
+    first = clip.cutout(0)
+    odd = ((0, first.shape[0] % 2), (0, first.shape[1] % 2), (0, 0))
+    x, y = clip.cutout_corner or (0, 0)
+    with av.open(str(file), "w", format="webm") as container:
+        container.metadata["comment"] = note_of(clip, cutout={"x": x, "y": y})
+        stream = container.add_stream("libvpx-vp9", rate=rate)
+        stream.height, stream.width = first.shape[0] + odd[0][1], first.shape[1] + odd[1][1]
+        stream.pix_fmt = "yuva420p"
+        stream.options = dict(_VP9_OPTIONS)
+        stream.metadata["alpha_mode"] = "1"
+        stream.codec_context.thread_count = _ENCODER_THREADS
+        for index in range(clip.num_frames):
+            pixels = first if index == 0 else clip.cutout(index)
+            picture = to_yuv(np.pad(pixels, odd, mode="edge") if np.any(odd) else pixels)
+            picture.pts, picture.time_base = index, 1 / rate
+            container.mux(stream.encode(picture))
+        container.mux(stream.encode())
 
 
 _WRITERS: dict[Kind, Callable[[FrameSource, Path], None]] = {
     "mp4": _write_mp4,
-    "gif": _write_gif,
-    "webp": _write_webp,
-    "folder": _write_folder,
+    "gif": write_gif,
+    "webp": write_webp,
+    "webm": _write_webm,
+    "zip": write_zip,
+    "folder": write_folder,
 }

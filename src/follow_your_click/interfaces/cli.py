@@ -23,7 +23,7 @@ import typer
 from follow_your_click.about import package_version
 from follow_your_click.errors import FollowYourClickError
 from follow_your_click.interfaces.animate_cli import animate_command
-from follow_your_click.interfaces.app_cli import app_command
+from follow_your_click.interfaces.app_cli import app_command, serve_command
 from follow_your_click.interfaces.console import say, show_warning
 from follow_your_click.interfaces.data_cli import data_app
 from follow_your_click.interfaces.evaluate_cli import evaluate_app
@@ -41,6 +41,7 @@ app = typer.Typer(
 app.command(name="animate")(animate_command)
 app.command(name="segment")(segment_command)
 app.command(name="app")(app_command)
+app.command(name="serve")(serve_command)
 app.add_typer(data_app, name="data")
 app.add_typer(evaluate_app, name="evaluate")
 

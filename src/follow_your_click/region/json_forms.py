@@ -46,6 +46,8 @@ _EDITS: dict[str, type[Edit]] = {
     "keep-largest": KeepLargest,
 }
 EDIT_NAMES = {kind: name for name, kind in _EDITS.items()}
+_NO_PNG = (OSError, ValueError, SyntaxError, binascii.Error, Image.DecompressionBombError)
+_NO_PNG_LINE = "mask: got text that is no PNG, expected the base64 text of a grey one"
 _DTYPES = ("bool", "uint8", "float32")
 
 
@@ -119,19 +121,30 @@ def mask_to_png(mask: npt.NDArray[Any]) -> str:
     return base64.b64encode(packed.getvalue()).decode("ascii")
 
 
+def png_size(text: object) -> tuple[int, int]:
+    """(H, W) of what `mask_to_png` wrote, read off its first bytes; RegionError for anything else."""
+    with _opened_png(text) as picture:
+        return picture.height, picture.width
+
+
 def mask_from_png(text: object, *, dtype: str = "float32") -> npt.NDArray[Any]:
     """What `mask_to_png` wrote: (H, W) "bool", "uint8" or "float32"; RegionError for anything else."""
     try:
-        packed = base64.b64decode(text if isinstance(text, str) else "", validate=True)
-        with Image.open(io.BytesIO(packed), formats=["PNG"]) as picture:
+        with _opened_png(text) as picture:
             levels = np.asarray(picture.convert("L"), np.uint8)
-    except (OSError, ValueError, SyntaxError, binascii.Error, Image.DecompressionBombError):
-        raise RegionError(
-            "mask: got text that is no PNG, expected the base64 text of a grey one"
-        ) from None
+    except _NO_PNG:
+        raise RegionError(_NO_PNG_LINE) from None
     if dtype == "uint8":
         return levels
     return levels > 127 if dtype == "bool" else levels_to_unit(levels)
+
+
+def _opened_png(text: object) -> Image.Image:
+    try:
+        packed = base64.b64decode(text if isinstance(text, str) else "", validate=True)
+        return Image.open(io.BytesIO(packed), formats=["PNG"])
+    except _NO_PNG:
+        raise RegionError(_NO_PNG_LINE) from None
 
 
 def mask_levels(mask: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:

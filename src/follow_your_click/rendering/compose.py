@@ -4,6 +4,7 @@ Axes: L frames, H W photo rows and columns, h w rows and columns of the changed 
 pixels.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
@@ -39,6 +40,8 @@ from follow_your_click.rendering.motion import (
 )
 
 BoolArray = npt.NDArray[np.bool_]
+OnFrame = Callable[[int, int], None]
+"""Called as on_frame(frames done, frames in all); what it raises ends the work."""
 Box = tuple[int, int, int, int]
 
 # Rows of photo pixels composed at once: bounds the memory of a large window.
@@ -61,12 +64,14 @@ class Rendered:
         y: photo row of the patch's first pixel.
         frames: uint8 (L, h, w, 3) RGB at the photo's resolution; frame 0 is the photo.
         changed: bool (h, w), True where any frame differs from the photo.
+        alpha: uint8 (L, h, w), how far each pixel of a frame is the object's, 0 ... 255.
     """
 
     x: int
     y: int
     frames: UInt8Array
     changed: BoolArray
+    alpha: UInt8Array
 
 
 @dataclass(frozen=True)
@@ -90,6 +95,8 @@ def render(
     plan: CropPlan,
     generated: UInt8Array,
     displacement: Float32Array | None = None,
+    *,
+    on_frame: OnFrame | None = None,
 ) -> Rendered:
     """Carry the motion of generated frames over to the photo.
 
@@ -125,18 +132,18 @@ def render(
         full = grid_photo(photo, plan)
         layers = read_layers(frames, full, coarse_mask, inside, motion, noise=noise)
     if motion.still:
-        return _still(photo, coarse_mask, grid, len(frames))
+        return _still(photo, mask, coarse_mask, grid, len(frames))
     touched = np.max([coarse_mask, *layers.moved], axis=0) > 0.004
     box = grid.box_of(touched, shape)
     if box is None:
-        return _still(photo, coarse_mask, grid, len(frames))
+        return _still(photo, mask, coarse_mask, grid, len(frames))
     left, top, matte = _cut_source(photo, mask, grid, box, motion)
     soft_photo = grid_frames(plan.extract(photo)[None])[0]
     soft = read_background(frames, soft_photo, coarse_mask, inside, layers.moved)
     hole = needed_background(coarse_mask, layers.moved)
     sharp = sharp_background(photo, soft, soft_photo, hole, inside, grid, box)
     source = _Source(left, top, matte, box, sharp)
-    return _compose_all(photo, grid, source, motion, layers)
+    return _compose_all(photo, grid, source, motion, layers, on_frame)
 
 
 def _check(
@@ -169,13 +176,21 @@ def _check(
         )
 
 
-def _still(photo: UInt8Array, coarse_mask: Float32Array, grid: Grid, count: int) -> Rendered:
+def _still(
+    photo: UInt8Array, mask: MaskArray, coarse_mask: Float32Array, grid: Grid, count: int
+) -> Rendered:
     """The patch of a clip in which nothing moves."""
     shape = (photo.shape[0], photo.shape[1])
     left, top, right, bottom = grid.box_of(coarse_mask > 0.5, shape) or (0, 0, 1, 1)
     tile = photo[top:bottom, left:right]
     frames = np.repeat(tile[None], count, axis=0)
-    return Rendered(left, top, frames, np.zeros(tile.shape[:2], np.bool_))
+    alpha = np.repeat(_levels(mask[top:bottom, left:right])[None], count, axis=0)
+    return Rendered(left, top, frames, np.zeros(tile.shape[:2], np.bool_), alpha)
+
+
+def _levels(alpha: MaskArray) -> UInt8Array:
+    """0 ... 1 as 0 ... 255."""
+    return np.asarray(np.rint(np.clip(alpha.astype(np.float32), 0, 1) * 255), np.uint8)
 
 
 def _cut_source(
@@ -199,13 +214,18 @@ def _compose_all(
     source: _Source,
     motion: ObjectMotion,
     layers: Layers,
+    on_frame: OnFrame | None,
 ) -> Rendered:
     """Every frame of the patch, then the patch cut down to what changed."""
     left, top, right, bottom = source.box
     still = photo[top:bottom, left:right]
     frames = np.repeat(still[None], len(motion.backward), axis=0)
+    here = np.s_[top - source.y0 : bottom - source.y0, left - source.x0 : right - source.x0]
+    alpha = np.repeat(_levels(source.matte.alpha[here])[None], len(frames), axis=0)
     changed = np.zeros(still.shape[:2], np.bool_)
     for index in range(1, len(frames)):
+        if on_frame is not None:
+            on_frame(index, len(frames))
         touched = np.maximum(layers.moved[index], layers.moved[0]) > 0.004
         moves = cv2.dilate(np.abs(motion.backward[index]).max(axis=2), np.ones((3, 3), np.uint8))
         part = grid.box_of(touched & (moves > 0), (photo.shape[0], photo.shape[1]))
@@ -214,10 +234,10 @@ def _compose_all(
         for first in range(part[1], part[3], STRIP_ROWS):
             strip = (part[0], first, part[2], min(first + STRIP_ROWS, part[3]))
             area = np.s_[strip[1] - top : strip[3] - top, strip[0] - left : strip[2] - left]
-            pixels = _compose(photo, strip, grid, source, motion, layers, index)
-            frames[index][area] = pixels
+            pixels, cover = _compose(photo, strip, grid, source, motion, layers, index)
+            frames[index][area], alpha[index][area] = pixels, cover
             changed[area] |= (pixels != still[area]).any(axis=2)
-    return _trim(source.box, frames, changed)
+    return _trim(source.box, frames, changed, alpha)
 
 
 def _compose(
@@ -228,8 +248,8 @@ def _compose(
     motion: ObjectMotion,
     layers: Layers,
     index: int,
-) -> UInt8Array:
-    """Frame `index` on the photo pixels of a strip: uint8 (h, w, 3)."""
+) -> tuple[UInt8Array, UInt8Array]:
+    """Frame `index` on the photo pixels of a strip, and how far they are the object's: uint8 (h, w, 3), (h, w)."""
     left, top, right, bottom = strip
     here = np.s_[top - source.y0 : bottom - source.y0, left - source.x0 : right - source.x0]
     still = photo[top:bottom, left:right].astype(np.float32)
@@ -256,17 +276,20 @@ def _compose(
         painted = grid.upsample(repaint, strip, cv2.INTER_CUBIC)
         amount = grid.upsample(share, strip, cv2.INTER_LINEAR) * cover
         composed += amount[..., None] * (painted - composed)
-    gate = smoothstep(flow_magnitude(flow), *MOVING)[..., None]
-    result = still + gate * (composed - still)
-    return np.asarray(np.clip(np.rint(result), 0, 255), np.uint8)
+    gate = smoothstep(flow_magnitude(flow), *MOVING)
+    result = still + gate[..., None] * (composed - still)
+    shown = original + gate * (cover - original)
+    return np.asarray(np.clip(np.rint(result), 0, 255), np.uint8), _levels(shown)
 
 
-def _trim(box: Box, frames: UInt8Array, changed: BoolArray) -> Rendered:
+def _trim(box: Box, frames: UInt8Array, changed: BoolArray, alpha: UInt8Array) -> Rendered:
     """The smallest patch that holds every changed pixel (the whole box if none changed)."""
     columns = np.flatnonzero(changed.any(axis=0))
     rows = np.flatnonzero(changed.any(axis=1))
     if not columns.size:
-        return Rendered(box[0], box[1], frames, changed)
+        return Rendered(box[0], box[1], frames, changed, alpha)
     area = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     patch = np.stack([frame[area] for frame in frames])
-    return Rendered(box[0] + int(columns[0]), box[1] + int(rows[0]), patch, changed[area].copy())
+    cover = np.stack([frame[area] for frame in alpha])
+    left, top = box[0] + int(columns[0]), box[1] + int(rows[0])
+    return Rendered(left, top, patch, changed[area].copy(), cover)

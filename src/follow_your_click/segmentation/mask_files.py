@@ -3,6 +3,7 @@
 Axis legend: H rows, W columns.
 """
 
+import io
 import os
 from pathlib import Path
 from typing import Any
@@ -25,12 +26,18 @@ def save_mask(mask: npt.NDArray[Any], path: str | Path) -> None:
     `load_mask` gives it back: bool exactly, floats to 1/255. The file appears only when it is whole.
     Raises OutputError when it cannot be written.
     """
-    target = Path(path)
+    content = png_of(mask)
+    with whole_file(Path(path), "mask") as temporary:
+        temporary.write_bytes(content)
+
+
+def png_of(mask: npt.NDArray[Any]) -> bytes:
+    """The content of the file that `save_mask` writes."""
     note = PngImagePlugin.PngInfo()
     note.add_text(*_NOTE)
-    picture = Image.fromarray(levels_of(mask))
-    with whole_file(target, "mask") as temporary:
-        picture.save(temporary, format="PNG", pnginfo=note)
+    packed = io.BytesIO()
+    Image.fromarray(levels_of(mask)).save(packed, format="PNG", pnginfo=note)
+    return packed.getvalue()
 
 
 def load_mask(path: str | Path) -> npt.NDArray[np.float32]:

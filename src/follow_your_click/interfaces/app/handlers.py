@@ -7,36 +7,39 @@ along, with the number of its region, so nothing typed is lost, whichever contro
 from __future__ import annotations
 
 import html
+import itertools
 import secrets
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import gradio as gr
+import numpy as np
 
-from follow_your_click.errors import FollowYourClickError
-from follow_your_click.interfaces.app.jobs import JobCancelled, Jobs, warnings_heard
-from follow_your_click.interfaces.app.overlay import draw
+from follow_your_click.errors import FollowYourClickError, SettingsError
+from follow_your_click.interfaces.app.overlay import COLOURS, as_data_url, draw
 from follow_your_click.interfaces.app.state import (
     Editor,
-    Tool,
+    Kind,
+    Place,
     add_draft,
     delete_draft,
     select_draft,
     undo,
     with_fields,
-    without_photo,
+    with_place,
 )
-from follow_your_click.interfaces.app.studio import (
-    FORMATS,
-    MadeClip,
-    Studio,
-    kept,
-    settings_from,
-)
+from follow_your_click.interfaces.app.studio import MAX_CLIPS, AskedClip, Studio
 from follow_your_click.interfaces.app.theme import chips
+from follow_your_click.project import ProjectSettings
+from follow_your_click.region import Box, Click
 
 MAX_SEED = 2**31
+VARIATIONS = 4
 NOTE_SECONDS = 6  # on a phone a note covers part of the photo
-FIRST_FORMAT = next(iter(FORMATS))
+
+Clips = tuple[AskedClip, ...]
+Fields = tuple[Any, ...]
+"""Number of the region, its name, prompt, whether its strength is the model's, strength."""
 
 
 def note(message: str) -> None:
@@ -49,52 +52,135 @@ class Handlers:
 
     Args:
         studio: what does the work.
+        max_bytes: of an upload, told to the browser.
     """
 
-    def __init__(self, studio: Studio) -> None:
+    def __init__(self, studio: Studio, *, max_bytes: int) -> None:
         self.studio = studio
-        self.jobs = Jobs()
+        self.max_bytes = max_bytes
+        # What the browser hears must differ each time, or it would not notice an answer that changes nothing.
+        self._answers = itertools.count(1)
 
-    def open_photo(self, editor: Editor, upload: dict[str, Any] | None) -> list[Any]:
-        """A new photo under the old prompts; a file that is none leaves the photo that was there."""
-        if upload is None:
-            return [editor, None]
+    # What the page shows
+
+    def photo_value(self, editor: Editor) -> dict[str, Any]:
+        """For static/photo.js."""
+        draft, photo = editor.draft, editor.photo
+        picture = draw(editor)
+        return {
+            "answer": next(self._answers),
+            "photo": photo
+            and {"url": f"page/photos/{photo.key}", "width": photo.width, "height": photo.height},
+            "overlay": None if picture is None else as_data_url(picture),
+            "areas": [vars(area) for area in draft.place.areas if isinstance(area, Click | Box)],
+            "colour": f"rgb{COLOURS[draft.colour]}",
+            "granularity": draft.place.granularity or "auto",
+            "max_bytes": self.max_bytes,
+        }
+
+    def clips_value(self, clips: Clips, batch: Sequence[str]) -> dict[str, Any]:
+        """For static/result.js."""
+        return {
+            "answer": next(self._answers),
+            "batch": list(batch),
+            "clips": [_clip_value(clip) for clip in clips],
+        }
+
+    def refreshed(self, editor: Editor) -> list[Any]:
+        """Everything that shows the editor."""
+        draft = editor.draft
+        moves = draft.kind == "moves"
+        own = draft.strength is not None
+        strength = gr.Slider(draft.strength, visible=True) if own else gr.Slider(visible=False)
+        return [
+            editor,
+            self.photo_value(editor),
+            _list_of(editor),
+            chips(editor),
+            draft.number,
+            draft.name,
+            gr.Textbox(draft.prompt, visible=moves),
+            gr.Checkbox(draft.strength is None, visible=moves),
+            strength if moves else gr.Slider(visible=False),
+            gr.Row(visible=moves),
+        ]
+
+    # The photo
+
+    def open_upload(
+        self, event: gr.EventData, editor: Editor, clips: Clips, *values: Any
+    ) -> list[Any]:
+        """A new photo under the old prompts, or a clip's photo, regions and settings.
+
+        A file that is neither leaves the photo that was there.
+        """
+        fields, settings = values[:5], values[5:]
+        before = editor = _with_typed(editor, *fields)
+        shown: list[Any] = [gr.skip() for _ in settings]
         try:
-            editor = self.studio.open_photo(editor, upload["path"])
+            now = settings_from(*settings)
+            editor, restored = self.studio.open_upload(editor, _data(event).get("path", ""), now)
+            if restored is not now:
+                shown = settings_shown(restored)
+                gr.Info("Photo, regions and settings are those of the clip.", duration=NOTE_SECONDS)
+                if editor.photo is not None and not editor.photo.exact:
+                    note(
+                        "The clip's file does not hold the photo exactly; for the same frames again, open the"
+                        " photo itself first, then drop the clip."
+                    )
         except FollowYourClickError as error:
             note(str(error))
-        return [editor, draw(editor)]
+        self.studio.discard([before.photo], kept=[editor.photo, *(clip.photo for clip in clips)])
+        return [*self.refreshed(editor), *shown]
 
-    def clear_photo(self, editor: Editor) -> Editor:
-        return without_photo(editor)
+    def select_area(self, event: gr.EventData, editor: Editor, segmenter: str) -> list[Any]:
+        """A click, box or stroke on the photo."""
+        data = _data(event)
+        return self._changed(editor, lambda: self.studio.select(editor, data, segmenter=segmenter))
 
-    def click(self, editor: Editor, tool: Tool, event: gr.SelectData) -> list[Any]:
-        """A click on the shown picture; a finished box hands the tool back to plain clicks."""
-        x, y = event.index
-        try:
-            clicked = self.studio.click(editor, float(x), float(y), tool)
-        except FollowYourClickError as error:
-            note(str(error))
-            return [gr.skip(), gr.skip(), gr.skip()]
-        done = tool == "box" and clicked.corner is None
-        return [clicked, draw(clicked), "add" if done else gr.skip()]
+    def mend(self, event: gr.EventData, editor: Editor, segmenter: str) -> list[Any]:
+        """A button that changes the mask as a whole."""
+        data = _data(event)
+        return self._changed(editor, lambda: self.studio.mend(editor, data, segmenter=segmenter))
 
     def undo(self, editor: Editor) -> list[Any]:
-        editor = undo(editor)
-        return [editor, draw(editor)]
+        return self._changed(editor, lambda: undo(editor))
 
-    def select(self, editor: Editor, number: int, *fields: Any) -> list[Any]:
+    def clear(self, editor: Editor) -> list[Any]:
+        """The selected region starts over; Undo brings it back."""
+        return self._changed(
+            editor, lambda: with_place(editor, Place()) if editor.draft.place.areas else editor
+        )
+
+    def change_segmenter(self, editor: Editor, segmenter: str) -> list[Any]:
+        """The same clicks as another segmenter sees them."""
+        return self._changed(editor, lambda: self.studio.masked_anew(editor, segmenter=segmenter))
+
+    def _changed(self, editor: Editor, change: Callable[[], Editor]) -> list[Any]:
+        """Editor and photo after a change, or as they were after a mistake."""
+        try:
+            editor = change()
+        except FollowYourClickError as error:
+            note(str(error))
+        return [editor, self.photo_value(editor)]
+
+    # Regions
+
+    def select_region(self, editor: Editor, number: int, *fields: Any) -> list[Any]:
         return self.refreshed(select_draft(_with_typed(editor, *fields), number))
 
-    def new(self, editor: Editor, *fields: Any) -> list[Any]:
+    def new_region(self, editor: Editor, *fields: Any, kind: Kind = "moves") -> list[Any]:
         editor = _with_typed(editor, *fields)
         try:
-            editor = add_draft(editor)
+            editor = add_draft(editor, kind)
         except FollowYourClickError as error:
             note(str(error))
         return self.refreshed(editor)
 
-    def delete(self, editor: Editor) -> list[Any]:
+    def new_still(self, editor: Editor, *fields: Any) -> list[Any]:
+        return self.new_region(editor, *fields, kind="still")
+
+    def delete_region(self, editor: Editor) -> list[Any]:
         return self.refreshed(delete_draft(editor))
 
     def keep_fields(self, editor: Editor, *fields: Any) -> list[Any]:
@@ -105,123 +191,144 @@ class Handlers:
     def show_strength(self, automatic: bool) -> Any:
         return gr.Slider(visible=not automatic)
 
-    def refreshed(self, editor: Editor) -> list[Any]:
-        """Everything that shows the editor."""
-        draft = editor.draft
-        strength = gr.Slider(visible=draft.strength is not None)
-        if draft.strength is not None:
-            strength = gr.Slider(draft.strength, visible=True)
-        return [
-            editor,
-            draw(editor),
-            _list_of(editor),
-            chips(editor),
-            draft.number,
-            draft.name,
-            draft.prompt,
-            draft.strength is None,
-            strength,
-        ]
+    # Clips
 
-    def draw_seed(self) -> int:
-        return secrets.randbelow(MAX_SEED)
+    def animate(self, request: gr.Request, editor: Editor, clips: Clips, *values: Any) -> list[Any]:
+        """Ask for the clip; on a mistake what was shown stays."""
+        return self._ask(editor, clips, values, request, count=1, same_seed=True)
 
-    def begin(self, request: gr.Request) -> list[Any]:
-        """From here on there is a job that Cancel can stop, even while it waits for its turn."""
-        self.jobs.begin(request.session_hash or "")
-        working = gr.Button("Working ...", interactive=False)
-        return [
-            working,
-            gr.Button(interactive=False),
-            gr.Button("Cancel", visible=True, interactive=True),
-            gr.Column(visible=True),
-        ]
+    def retry(
+        self,
+        event: gr.EventData,
+        request: gr.Request,
+        editor: Editor,
+        clips: Clips,
+        *values: Any,
+    ) -> list[Any]:
+        """The same with another seed, or with several."""
+        count = VARIATIONS if _data(event).get("count") == VARIATIONS else 1
+        return self._ask(editor, clips, values, request, count=count, same_seed=False)
 
-    def run(
+    def _ask(
         self,
         editor: Editor,
-        owner: int,
-        name: str,
-        prompt: str,
-        automatic: bool,
-        strength: float | None,
-        seed: float | None,
-        num_frames: float | None,
-        fps: float | None,
-        steps: float | None,
-        guidance: float | None,
-        clips: tuple[MadeClip, ...],
+        clips: Clips,
+        values: Fields,
         request: gr.Request,
-        progress: gr.Progress = gr.Progress(),  # noqa: B008 (how gradio wants it)
+        *,
+        count: int,
+        same_seed: bool,
     ) -> list[Any]:
-        """Make the clip; on Cancel or a mistake the clip that was shown stays."""
-        job = self.jobs.current(request.session_hash or "")
-        nothing = [gr.skip() for _ in range(7)]
+        fields, numbers = values[:5], values[5:]
         try:
-            job.check()
-            settings = settings_from(num_frames, fps, steps, guidance, seed)
-            editor = _with_typed(editor, owner, name, prompt, automatic, strength)
-            with warnings_heard() as warned:
-                made = self.studio.animate(
-                    editor,
-                    settings,
-                    job=job,
-                    report=lambda share, words: progress(share, desc=words),
-                )
-        except JobCancelled:
-            gr.Info("Stopped.", duration=NOTE_SECONDS)
-            return nothing
+            editor = _with_typed(editor, *fields)
+            settings = settings_from(*numbers)
+            seeds = [settings.seed] if same_seed else _drawn(count)
+            asked = self.studio.ask(editor, settings, seeds=seeds, owner=_owner(request))
         except FollowYourClickError as error:
             note(str(error))
-            return nothing
-        finally:
-            self.jobs.end(request.session_hash or "")
-        for line in dict.fromkeys(warned):
-            note(line)
-        dropped, clips = clips[len(kept(clips, made)) - 1 :], kept(clips, made)
-        self.studio.forget(dropped)
-        entries = [(str(entry.video), entry.caption) for entry in clips]
-        gallery = gr.Gallery(entries, visible=True)
-        return [clips, made, gallery, *_result(made)]
-
-    def finish(self) -> list[Any]:
+            return [editor, gr.skip(), gr.skip(), gr.skip(), gr.skip(), gr.skip(), gr.skip()]
+        every = (*asked, *clips)
+        kept, dropped = every[:MAX_CLIPS], every[MAX_CLIPS:]
+        self.studio.discard(
+            [clip.photo for clip in dropped], kept=[editor.photo, *(clip.photo for clip in kept)]
+        )
+        value = self.clips_value(kept, [clip.job.id for clip in asked])
+        seed = seeds[0] if count == 1 else gr.skip()
+        working = gr.Button("Working ...", interactive=False)
+        shown = gr.Column(visible=True)
         return [
-            gr.Button("Animate", interactive=True),
-            gr.Button(interactive=True),
-            gr.Button(visible=False),
+            editor,
+            kept,
+            value,
+            seed,
+            working,
+            gr.Button(visible=True, interactive=True),
+            shown,
         ]
 
-    def cancel(self, request: gr.Request) -> Any:
-        self.jobs.cancel(request.session_hash or "")
-        return gr.Button("Stopping ...", interactive=False)
+    def ended(self) -> list[Any]:
+        """Nothing is in the making any more."""
+        return [gr.Button("Animate", interactive=True), gr.Button(visible=False)]
+
+    def cancel(self, clips: Clips) -> Any:
+        """Stop whatever of this visitor is in the making."""
+        for clip in clips:
+            self.studio.service.queue.cancel(clip.job)
+        return gr.Button(interactive=False)
+
+    def go_on(self, event: gr.EventData, editor: Editor, clips: Clips) -> list[Any]:
+        """Photo, regions and settings as they were for one of the session's clips."""
+        number = _data(event).get("id")
+        clip = next((clip for clip in clips if clip.job.id == number), None)
+        if clip is None:
+            return [gr.skip() for _ in range(17)]
+        self.studio.discard([editor.photo], kept=[clip.photo for clip in clips])
+        return [*self.refreshed(clip.editor), *settings_shown(clip.settings)]
 
     def leave(self, request: gr.Request) -> None:
-        """The tab was closed: nobody will see the clip."""
-        self.jobs.cancel(request.session_hash or "")
+        """The tab was closed: nobody will see its clips."""
+        self.studio.service.queue.cancel_all(owner=_owner(request))
 
-    def show_clip(self, clips: tuple[MadeClip, ...], event: gr.SelectData) -> list[Any]:
-        """An earlier clip of this session, with its settings."""
-        if not 0 <= event.index < len(clips):
-            return [gr.skip() for _ in range(5)]
-        made = clips[event.index]
-        return [made, *_result(made)]
+    def forget_clips(self, clips: Clips) -> None:
+        """The session is over: its clips' photos go."""
+        self.studio.discard([clip.photo for clip in clips], kept=[])
 
-    def wait_for_file(self) -> Any:
-        return gr.DownloadButton("Writing ...", interactive=False)
+    def forget_editor(self, editor: Editor) -> None:
+        """The session is over: its photo goes."""
+        self.studio.discard([editor.photo], kept=[])
 
-    def export(self, made: MadeClip | None, kind: str) -> Any:
-        """The shown clip as a file of another kind."""
-        if made is None:
-            return gr.DownloadButton("Download", interactive=False)
-        try:
-            with warnings_heard() as warned:
-                path = self.studio.export(made, kind)
-        except FollowYourClickError as error:
-            note(str(error))
-            return gr.DownloadButton("Download", interactive=False)
-        for line in warned:
-            note(line)
-        return gr.DownloadButton("Download", value=str(path), interactive=True)
+
+def settings_from(
+    seed: Any,
+    num_frames: Any,
+    fps: Any,
+    num_inference_steps: Any,
+    guidance_scale: Any,
+    model: str,
+    segmenter: str,
+) -> ProjectSettings:
+    """What the page's fields hold; 0 or nothing for steps or guidance is the model's own.
+
+    Raises:
+        SettingsError: an empty field, or no number. `Animator.animate` checks the ranges.
+    """
+    return ProjectSettings(
+        model=model,
+        segmenter=segmenter,
+        num_frames=_whole("frames", num_frames),
+        fps=_number("frames per second", fps),
+        num_inference_steps=_whole("steps", num_inference_steps) if num_inference_steps else None,
+        guidance_scale=_number("guidance", guidance_scale) if guidance_scale else None,
+        seed=_whole("seed", seed),
+    )
+
+
+def settings_shown(settings: ProjectSettings) -> list[Any]:
+    """The values of the page's fields, in the order of `settings_from`."""
+    return [
+        settings.seed,
+        settings.num_frames,
+        settings.fps,
+        settings.num_inference_steps or 0,
+        settings.guidance_scale or 0,
+        settings.model,
+        settings.segmenter,
+    ]
+
+
+def _data(event: gr.EventData) -> dict[str, Any]:
+    """What the browser sent along; nothing of it can be relied on."""
+    data = event._data
+    return data if isinstance(data, dict) else {}
+
+
+def _owner(request: gr.Request) -> str:
+    return request.session_hash or ""
+
+
+def _drawn(count: int) -> list[int]:
+    return [secrets.randbelow(MAX_SEED) for _ in range(count)]
 
 
 def _with_typed(
@@ -242,15 +349,55 @@ def _with_typed(
 
 
 def _list_of(editor: Editor) -> Any:
-    choices = [
-        (f"{draft.name}: {draft.prompt}" if draft.prompt.strip() else draft.name, draft.number)
-        for draft in editor.drafts
-    ]
+    choices = []
+    for draft in editor.drafts:
+        said = "held still" if draft.kind == "still" else draft.prompt.strip()
+        choices.append((f"{draft.name}: {said}" if said else draft.name, draft.number))
     return gr.Radio(choices=choices, value=editor.selected)
 
 
-def _result(made: MadeClip) -> list[Any]:
-    """Video, settings, format, download."""
-    settings = {**made.clip.settings, "seconds": dict(made.clip.seconds)}
-    download = gr.DownloadButton("Download", value=str(made.video), interactive=True)
-    return [str(made.video), settings, FIRST_FORMAT, download]
+def _clip_value(clip: AskedClip) -> dict[str, Any]:
+    photo, settings = clip.photo, clip.settings
+    moves = [draft for draft in clip.editor.drafts if draft.begun and draft.kind == "moves"]
+    still = [draft.name for draft in clip.editor.drafts if draft.begun and draft.kind == "still"]
+    lines = [
+        *((draft.name, f"{draft.prompt}, strength {_strength(draft.strength)}") for draft in moves),
+        *((name, "held still") for name in still),
+        ("seed", f"{settings.seed}"),
+        ("frames", f"{settings.num_frames} at {settings.fps:g} per second"),
+        ("steps", f"{settings.num_inference_steps or 'the model’s own'}"),
+        ("guidance", f"{settings.guidance_scale or 'the model’s own'}"),
+        ("model", settings.model),
+        ("segmenter", settings.segmenter),
+        ("photo", f"{photo.width} x {photo.height} px"),
+    ]
+    return {
+        "id": clip.job.id,
+        "title": clip.title,
+        "width": photo.width,
+        "height": photo.height,
+        "photo": f"page/photos/{photo.key}",
+        "settings": [list(line) for line in lines],
+    }
+
+
+def _strength(strength: float | None) -> str:
+    return "that suits the model" if strength is None else f"{strength:g}"
+
+
+def _whole(name: str, value: Any) -> int:
+    number = _number(name, value)
+    if number != int(number):
+        raise SettingsError(f"{name}: got {number:g}, expected a whole number")
+    return int(number)
+
+
+def _number(name: str, value: Any) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = float("nan")
+    if not np.isfinite(number):
+        got = "nothing" if value is None else repr(value)
+        raise SettingsError(f"{name}: got {got}, expected a number")
+    return number

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import resources
 from typing import Any
 
 import gradio as gr
 
 from follow_your_click.interfaces.app.state import Editor
-from follow_your_click.interfaces.app.studio import FORMATS, MadeClip, Studio
-from follow_your_click.interfaces.app.theme import PHOTO_HEIGHT, chips
+from follow_your_click.interfaces.app.studio import Studio
+from follow_your_click.interfaces.app.theme import chips
+from follow_your_click.interfaces.jobs import Offer
 from follow_your_click.region import MAX_PROMPT_CHARACTERS, MAX_STRENGTH
 
 TITLE = "Follow Your Click"
@@ -18,8 +19,6 @@ IDEAS = (
     *("drift left", "drift right", "rise slowly", "sink", "sway"),
     *("turn the head", "rotate", "grow", "flap"),
 )
-TOOLS = [("Add", "add"), ("Exclude", "exclude"), ("Box", "box")]
-PHOTO_HINT = "Drop a photo here, paste one, or click to choose"
 CACHE_SWEEP = (3600, 24 * 3600)  # seconds: look every hour, remove uploads older than a day
 
 
@@ -29,17 +28,16 @@ class Page:
 
     editor: Any
     clips: Any
-    current: Any
     photo: Any
-    tool: Any
-    undo: Any
     chips: Any
     regions: Any
     new: Any
+    still: Any
     delete: Any
     owner: Any
     name: Any
     prompt: Any
+    idea_row: Any
     ideas: tuple[Any, ...]
     idea_texts: tuple[str, ...]
     automatic: Any
@@ -51,90 +49,77 @@ class Page:
     fps: Any
     steps: Any
     guidance: Any
+    model: Any
+    segmenter: Any
     result_column: Any
-    video: Any
-    again: Any
-    export_format: Any
-    download: Any
-    settings: Any
-    gallery: Any
+    result: Any
 
 
-def build_page(studio: Studio) -> gr.Blocks:
-    """The whole page, its events wired, not yet served."""
+def build_page(studio: Studio, *, max_bytes: int) -> gr.Blocks:
+    """The whole page, its events wired, not yet served.
+
+    Args:
+        max_bytes: of an upload, told to the browser; the server refuses more in any case.
+    """
     from follow_your_click.interfaces.app.events import wire
     from follow_your_click.interfaces.app.handlers import Handlers
+    from follow_your_click.interfaces.app.programs import add_programs
 
-    handlers = Handlers(studio)
+    handlers = Handlers(studio, max_bytes=max_bytes)
     with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=CACHE_SWEEP) as blocks:
         gr.Markdown(f"# {TITLE}\nClick what should move, say how, press Animate.", elem_id="title")
-        controls: dict[str, Any] = _states(studio.forget)
+        controls: dict[str, Any] = {
+            # What the server remembers of one browser tab, and of no other.
+            "editor": gr.State(Editor(), delete_callback=handlers.forget_editor),
+            "clips": gr.State((), delete_callback=handlers.forget_clips),
+        }
         with gr.Row(elem_id="desk"):
             with gr.Column(scale=6, min_width=320):
-                controls |= _photo_column()
+                start = handlers.photo_value(Editor())
+                controls["photo"] = _component("photo", start, "upload select apply undo clear")
             with gr.Column(
                 scale=5, min_width=320, visible=False, elem_id="result-column"
             ) as result_column:
-                controls |= _result_column()
-            with gr.Column(scale=4, min_width=300):
-                controls |= _panel()
+                nothing = handlers.clips_value((), ())
+                controls["result"] = _component("result", nothing, "end retry edit")
+            with gr.Column(scale=4, min_width=300, elem_id="panel"):
+                controls |= _panel(studio)
         page = Page(result_column=result_column, **controls)
         wire(page, handlers)
+        add_programs(studio)
         blocks.unload(handlers.leave)
-    # Clicks are quick and clips are not: a long line means that visitors had better come back later.
-    blocks.queue(max_size=32, default_concurrency_limit=1)
+    # Clicks are quick: a long line means that visitors had better come back later.
+    blocks.queue(max_size=64, default_concurrency_limit=1)
     return blocks
 
 
-def _states(forget: Callable[[tuple[MadeClip, ...]], None]) -> dict[str, Any]:
-    """What the server remembers of one browser tab, and of no other."""
-    return {
-        "editor": gr.State(Editor()),
-        "clips": gr.State((), delete_callback=forget),
-        "current": gr.State(None),
-    }
-
-
-def _photo_column() -> dict[str, Any]:
-    photo = gr.Image(
-        label="Photo",
-        show_label=False,
-        elem_id="photo",
-        type="filepath",
-        image_mode=None,
-        format="jpeg",
-        sources=["upload", "clipboard"],
-        interactive=True,
-        height=PHOTO_HEIGHT,
-        placeholder=PHOTO_HINT,
-        buttons=["fullscreen"],
-        alt_text="Your photo; the regions that will move are lit up",
+def _component(name: str, value: dict[str, Any], events: str) -> Any:
+    """One of our own: static/NAME.html, .css and .js; `events`: those that its script triggers."""
+    folder = resources.files("follow_your_click.interfaces.app") / "static"
+    script = (folder / f"{name}.js").read_text(encoding="utf-8")
+    assert all(f"trigger('{event}'" in script for event in events.split())
+    return gr.HTML(
+        value,
+        html_template=(folder / f"{name}.html").read_text(encoding="utf-8"),
+        css_template=(folder / f"{name}.css").read_text(encoding="utf-8"),
+        js_on_load=script,
+        apply_default_css=False,
+        elem_id=name,
     )
-    with gr.Row(elem_id="photo-buttons", equal_height=True):
-        tool = gr.Radio(
-            TOOLS,
-            value="add",
-            show_label=False,
-            container=False,
-            elem_id="tool",
-            scale=4,
-            min_width=200,
-        )
-        undo = gr.Button("Undo", size="sm", scale=1, min_width=70, elem_id="undo")
-    return {"photo": photo, "tool": tool, "undo": undo}
 
 
-def _panel() -> dict[str, Any]:
+def _panel(studio: Studio) -> dict[str, Any]:
     start = Editor()
     with gr.Group():
         regions = gr.Radio(
             [(draft.name, draft.number) for draft in start.drafts],
             value=start.selected,
-            label="Regions that move",
+            label="Regions",
             elem_id="regions",
         )
         with gr.Row(elem_id="region-buttons"):
-            new = gr.Button("+ New region", size="sm", elem_id="new-region")
+            new = gr.Button("+ Region", size="sm", elem_id="new-region")
+            still = gr.Button("+ Hold still", size="sm", elem_id="new-still")
             delete = gr.Button("Delete", size="sm", elem_id="delete-region")
         # Whose name, prompt and strength the fields show: a click may come before an answer to the last one.
         owner = gr.Number(start.selected, visible=False, precision=0)
@@ -146,7 +131,7 @@ def _panel() -> dict[str, Any]:
             elem_id="prompt",
             lines=1,
         )
-    with gr.Row(elem_id="ideas"):
+    with gr.Row(elem_id="ideas") as idea_row:
         ideas = tuple(gr.Button(idea, size="sm", variant="secondary") for idea in IDEAS)
     automatic = gr.Checkbox(
         True, label="Strength that suits the model", elem_id="automatic", container=False
@@ -162,25 +147,27 @@ def _panel() -> dict[str, Any]:
         cancel = gr.Button(
             "Cancel", variant="stop", size="lg", min_width=100, visible=False, elem_id="cancel"
         )
-    advanced = _advanced(start.draft.name)
     return {
         "regions": regions,
         "new": new,
+        "still": still,
         "delete": delete,
         "chips": style,
         "prompt": prompt,
         "owner": owner,
+        "idea_row": idea_row,
         "ideas": ideas,
         "idea_texts": IDEAS,
         "automatic": automatic,
         "strength": strength,
         "animate": animate,
         "cancel": cancel,
-        **advanced,
+        **_advanced(start.draft.name, studio),
     }
 
 
-def _advanced(name: str) -> dict[str, Any]:
+def _advanced(name: str, studio: Studio) -> dict[str, Any]:
+    models, segmenters = studio.service.shelf.offered()
     with gr.Accordion("Advanced", open=False, elem_id="advanced"):
         field = gr.Textbox(name, label="Name of the region", max_lines=1, elem_id="name")
         with gr.Row():
@@ -197,6 +184,8 @@ def _advanced(name: str) -> dict[str, Any]:
             guidance = gr.Number(
                 0, label="Guidance (0: model's own)", min_width=90, elem_id="guidance"
             )
+        model = _choice("Model", models, "model")
+        segmenter = _choice("What finds the object under a click", segmenters, "segmenter")
     return {
         "name": field,
         "seed": seed,
@@ -204,52 +193,17 @@ def _advanced(name: str) -> dict[str, Any]:
         "fps": fps,
         "steps": steps,
         "guidance": guidance,
+        "model": model,
+        "segmenter": segmenter,
     }
 
 
-def _result_column() -> dict[str, Any]:
-    video = gr.Video(
-        label="Clip",
-        show_label=False,
-        elem_id="result",
-        interactive=False,
-        autoplay=True,
-        loop=True,
-        height=PHOTO_HEIGHT,
-        buttons=[],
+def _choice(label: str, offers: tuple[Offer, ...], elem_id: str) -> Any:
+    """A menu that says of each choice what it needs."""
+    return gr.Dropdown(
+        [(f"{offer.name}: {offer.needs}", offer.name) for offer in offers],
+        value=offers[0].name,
+        label=label,
+        elem_id=elem_id,
+        interactive=True,
     )
-    with gr.Row(equal_height=True):
-        export_format = gr.Dropdown(
-            list(FORMATS),
-            value=next(iter(FORMATS)),
-            show_label=False,
-            container=False,
-            min_width=110,
-            elem_id="format",
-        )
-        download = gr.DownloadButton(
-            "Download", interactive=False, min_width=90, elem_id="download"
-        )
-        again = gr.Button("Another seed", size="sm", min_width=90, elem_id="again")
-    gallery = gr.Gallery(
-        label="Clips of this session",
-        columns=4,
-        fit_columns=False,
-        visible=False,
-        height="auto",
-        allow_preview=False,
-        interactive=False,
-        object_fit="cover",
-        buttons=[],
-        elem_id="gallery",
-    )
-    with gr.Accordion("Settings of this clip", open=False):
-        settings = gr.JSON(show_label=False, elem_id="settings")
-    return {
-        "video": video,
-        "export_format": export_format,
-        "download": download,
-        "again": again,
-        "gallery": gallery,
-        "settings": settings,
-    }

@@ -1,36 +1,63 @@
 """What one visitor of the page is working on, and every change to it as a pure function.
 
 Coordinates are the photo's own pixels, origin top left, x to the right.
-Axis legend: H W rows and columns of the photo, h w of the picture that the page shows.
+Axis legend: H W rows and columns of the photo, h w of the overlay that the page lays over it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from follow_your_click.errors import PromptError, RegionError
-from follow_your_click.region import Box, Click, Region
+from follow_your_click.interfaces.app.photos import OpenPhoto
+from follow_your_click.region import Area, Click, Edit, Granularity, HoldStill, Region, Selection
 
-Tool = Literal["add", "exclude", "box"]
+Kind = Literal["moves", "still"]
+_Selected = TypeVar("_Selected", bound=Selection)
 MAX_REGIONS = 8
 MAX_NAME_CHARACTERS = 40
+MAX_EARLIER = 50  # steps that Undo can take back
 
 
 @dataclass(frozen=True, eq=False)
-class Selection:
-    """Where a region is: what was clicked, and the mask that came out.
+class Place:
+    """Where a region is: what was clicked, drawn and mended, and the mask that came out.
 
     Args:
-        areas: clicks and boxes in the order in which they were made; may be empty.
-        mask: uint8 (h, w), 255 = may move, at the size of the shown picture; None without areas.
+        areas: in the order in which they were made; may be empty.
+        edits: of the mask that the areas gave, in their order.
+        granularity: how much a click means; None leaves it to the segmenter.
+        mask: uint8 (h, w), 255 = selected, at the size of the overlay; None without areas.
+        settled: uint8 (H, W), the mask that a clip was made with, until something is changed; else None.
     """
 
-    areas: tuple[Click | Box, ...] = ()
+    areas: tuple[Area, ...] = ()
+    edits: tuple[Edit, ...] = ()
+    granularity: Granularity | None = None
     mask: npt.NDArray[np.uint8] | None = None
+    settled: npt.NDArray[np.uint8] | None = None
+
+    @property
+    def asks_segmenter(self) -> bool:
+        """Whether `granularity` has anything to choose from."""
+        return any(isinstance(area, Click) for area in self.areas)
+
+    def selection(self) -> Selection:
+        """The same for `Animator.masks`; raises RegionError without areas."""
+        return self.settle(Selection(self.areas, edits=self.edits, granularity=self.meant))
+
+    @property
+    def meant(self) -> Granularity | None:
+        """`granularity` where there is anything to choose from."""
+        return self.granularity if self.asks_segmenter else None
+
+    def settle(self, selection: _Selected) -> _Selected:
+        """A selection of these areas, with the settled mask if there is one."""
+        return selection if self.settled is None else selection.with_mask(self.settled)
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,35 +67,35 @@ class Draft:
     Args:
         number: what the page knows it by; never used twice in one photo.
         colour: index into `overlay.COLOURS`.
+        kind: whether it moves, or is held still.
         strength: as in `Region`; None lets the model choose.
-        earlier: selections to go back to, the latest last.
+        earlier: places to go back to, the latest last.
     """
 
     number: int
     name: str
     colour: int
+    kind: Kind = "moves"
     prompt: str = ""
     strength: float | None = None
-    selection: Selection = Selection()
-    earlier: tuple[Selection, ...] = ()
+    seed_offset: int = 0
+    place: Place = Place()
+    earlier: tuple[Place, ...] = ()
+
+    @property
+    def begun(self) -> bool:
+        """Whether it has a place or says how it moves."""
+        return bool(self.place.areas or (self.kind == "moves" and self.prompt.strip()))
 
 
 @dataclass(frozen=True, eq=False)
 class Editor:
-    """One photo and its drafts, of which one is selected.
+    """One photo and its drafts, of which one is selected."""
 
-    Args:
-        photo: uint8 (H, W, 3), or None before the first photo.
-        shown: the photo at the size at which the page shows it, uint8 (h, w, 3).
-        corner: the first corner of a box that waits for its second.
-    """
-
-    photo: npt.NDArray[np.uint8] | None = None
-    shown: npt.NDArray[np.uint8] | None = None
+    photo: OpenPhoto | None = None
     drafts: tuple[Draft, ...] = (Draft(1, "region 1", 0),)
     selected: int = 1
     next_number: int = 2
-    corner: Click | None = None
 
     @property
     def draft(self) -> Draft:
@@ -82,17 +109,10 @@ def with_draft(editor: Editor, draft: Draft) -> Editor:
     return replace(editor, drafts=drafts)
 
 
-def with_photo(
-    editor: Editor, photo: npt.NDArray[np.uint8], shown: npt.NDArray[np.uint8]
-) -> Editor:
-    """A new photo under the same prompts: names and motions stay, places go."""
-    return replace(without_photo(editor), photo=photo, shown=shown)
-
-
-def without_photo(editor: Editor) -> Editor:
-    """Names and motions stay, for the next photo."""
-    drafts = tuple(replace(draft, selection=Selection(), earlier=()) for draft in editor.drafts)
-    return replace(editor, photo=None, shown=None, drafts=drafts, corner=None)
+def with_photo(editor: Editor, photo: OpenPhoto | None) -> Editor:
+    """Another photo, or none, under the same prompts: names and motions stay, places go."""
+    drafts = tuple(replace(draft, place=Place(), earlier=()) for draft in editor.drafts)
+    return replace(editor, photo=photo, drafts=drafts)
 
 
 def with_fields(
@@ -110,7 +130,7 @@ def with_fields(
     return editor
 
 
-def add_draft(editor: Editor) -> Editor:
+def add_draft(editor: Editor, kind: Kind = "moves") -> Editor:
     """One more draft, selected, in the first colour that is free.
 
     Raises:
@@ -121,21 +141,16 @@ def add_draft(editor: Editor) -> Editor:
     taken = {draft.colour for draft in editor.drafts}
     colour = next(index for index in range(MAX_REGIONS) if index not in taken)
     number = editor.next_number
-    draft = Draft(number, f"region {number}", colour)
-    return replace(
-        editor,
-        drafts=(*editor.drafts, draft),
-        selected=number,
-        next_number=number + 1,
-        corner=None,
-    )
+    name = f"region {number}" if kind == "moves" else f"still {number}"
+    draft = Draft(number, name, colour, kind)
+    return replace(editor, drafts=(*editor.drafts, draft), selected=number, next_number=number + 1)
 
 
 def select_draft(editor: Editor, number: int) -> Editor:
     """Another draft selected; a number that is gone meanwhile changes nothing."""
     if number not in {draft.number for draft in editor.drafts}:
         return editor
-    return replace(editor, selected=number, corner=None)
+    return replace(editor, selected=number)
 
 
 def delete_draft(editor: Editor) -> Editor:
@@ -144,55 +159,55 @@ def delete_draft(editor: Editor) -> Editor:
     rest = editor.drafts[:place] + editor.drafts[place + 1 :]
     if not rest:
         return add_draft(replace(editor, drafts=()))
-    return replace(
-        editor, drafts=rest, selected=rest[min(place, len(rest) - 1)].number, corner=None
-    )
+    return replace(editor, drafts=rest, selected=rest[min(place, len(rest) - 1)].number)
 
 
-def with_selection(editor: Editor, selection: Selection) -> Editor:
+def with_place(editor: Editor, place: Place) -> Editor:
     """A new place for the selected draft; the one before it can be had back."""
     draft = editor.draft
-    changed = replace(draft, selection=selection, earlier=(*draft.earlier, draft.selection))
-    return replace(with_draft(editor, changed), corner=None)
+    earlier = (*draft.earlier, draft.place)[-MAX_EARLIER:]
+    return with_draft(editor, replace(draft, place=place, earlier=earlier))
 
 
 def undo(editor: Editor) -> Editor:
-    """The last click on the selected draft taken back: a waiting box corner first."""
-    if editor.corner is not None:
-        return replace(editor, corner=None)
+    """The last change of the selected draft's place taken back, if there is one."""
     draft = editor.draft
     if not draft.earlier:
         return editor
-    return with_draft(
-        editor, replace(draft, selection=draft.earlier[-1], earlier=draft.earlier[:-1])
-    )
+    return with_draft(editor, replace(draft, place=draft.earlier[-1], earlier=draft.earlier[:-1]))
 
 
-def box_between(first: Click, second: Click) -> Box:
-    """The box that holds both clicked pixels, edges included."""
-    x0, x1 = sorted((first.x, second.x))
-    y0, y1 = sorted((first.y, second.y))
-    return Box(x0, y0, x1 + 1, y1 + 1)
-
-
-def regions_of(editor: Editor) -> list[Region]:
-    """What `Animator.animate` is to move; drafts that are wholly empty are left out.
+def regions_of(editor: Editor) -> tuple[list[Region], list[HoldStill]]:
+    """What `Animator.animate` is to move and to hold still; drafts that are wholly empty are left out.
 
     Raises:
-        RegionError: nothing is selected, or a draft with a prompt has no place.
+        RegionError: nothing is selected to move, or a draft with a prompt has no place.
         PromptError: a draft with a place has no prompt, or one that is too long.
         SettingsError: a strength out of range.
     """
-    begun = [draft for draft in editor.drafts if draft.selection.areas or draft.prompt.strip()]
-    if not begun:
+    begun = [draft for draft in editor.drafts if draft.begun]
+    if not any(draft.kind == "moves" for draft in begun):
         raise RegionError("nothing is selected yet; click the object in the photo that should move")
-    regions = []
+    regions, still = [], []
     for draft in begun:
-        if not draft.selection.areas:
+        place = draft.place
+        if not place.areas:
             raise RegionError(f"{draft.name} has no place yet; click it in the photo, or delete it")
+        if draft.kind == "still":
+            held = HoldStill(place.areas, edits=place.edits, granularity=place.meant)
+            still.append(place.settle(held))
+            continue
         if not draft.prompt.strip():
             raise PromptError(
                 f'{draft.name} has no motion yet; say how it moves, like "drift left"'
             )
-        regions.append(Region(draft.selection.areas, prompt=draft.prompt, strength=draft.strength))
-    return regions
+        region = Region(
+            place.areas,
+            prompt=draft.prompt,
+            strength=draft.strength,
+            seed_offset=draft.seed_offset,
+            edits=place.edits,
+            granularity=place.meant,
+        )
+        regions.append(place.settle(region))
+    return regions, still

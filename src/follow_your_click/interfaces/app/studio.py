@@ -1,318 +1,262 @@
-"""What the page does, without the page: every action on a photo, through `Animator` and nothing deeper.
+"""What the page does, without the page: every action of a visitor on a photo.
 
-Coordinates are the photo's own pixels unless a name says "shown".
+Coordinates are the photo's own pixels.
+Axis legend: H W rows and columns of the photo.
 """
 
 from __future__ import annotations
 
-import copy
-import re
-import secrets
-import shutil
 import threading
-import zipfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from follow_your_click.clip import Clip
-from follow_your_click.errors import ImageError, OutputError, RegionError, SettingsError
-from follow_your_click.interfaces.app.jobs import Job, Overall, Report
-from follow_your_click.interfaces.app.overlay import mask_to_screen, to_photo, to_screen
+from follow_your_click.errors import ImageError, RegionError, SettingsError
+from follow_your_click.interfaces.api.service import Service
+from follow_your_click.interfaces.app.gestures import area_of, mending_of
+from follow_your_click.interfaces.app.overlay import to_overlay
+from follow_your_click.interfaces.app.photos import OpenPhoto, PhotoFiles
 from follow_your_click.interfaces.app.state import (
+    MAX_REGIONS,
     Editor,
-    Selection,
-    Tool,
-    box_between,
+    Place,
+    add_draft,
     regions_of,
+    select_draft,
+    with_draft,
     with_photo,
-    with_selection,
+    with_place,
 )
-from follow_your_click.photo import open_image, read_photo
-from follow_your_click.region import Box, Click, Region
-from follow_your_click.segmentation import Segmentation, Segmenter
+from follow_your_click.interfaces.jobs import ClipRequest, Job
+from follow_your_click.photo import photo_sha256
+from follow_your_click.project import ProjectSettings
+from follow_your_click.region import HoldStill, Region, Selection
+from follow_your_click.region.json_forms import levels_to_unit, mask_levels
+from follow_your_click.restore import Restored, is_clip, restore
+from follow_your_click.segmentation.mask_files import levels_of
+from follow_your_click.segmentation.resolve import check_masks
 
-FORMATS = {"MP4": ".mp4", "GIF": ".gif", "WebP": ".webp", "PNG frames (zip)": ".zip"}
-MAX_PHOTOS_REMEMBERED = 4
-MAX_CLIPS = 12
-"""Clips that a visitor can go back to; the oldest goes first. Each holds its moving pixels in memory."""
-_ANY_PROMPT = "move"  # a region needs one; the segmenter never sees it
+MAX_CLIPS = 24
+"""Clips that a visitor can go back to; the oldest goes first."""
 
-
-class PhotoAnimator(Protocol):
-    """What of `Animator` the page calls."""
-
-    segmenter: Segmenter
-
-    def masks(
-        self, image: npt.NDArray[np.uint8], regions: Sequence[Region]
-    ) -> list[npt.NDArray[np.float32]]: ...
-
-    def animate(
-        self,
-        image: npt.NDArray[np.uint8],
-        regions: Sequence[Region],
-        *,
-        num_frames: int,
-        fps: float,
-        num_inference_steps: int | None,
-        guidance_scale: float | None,
-        seed: int,
-        progress: Callable[[str, int, int], None] | None,
-    ) -> Clip: ...
-
-
-@dataclass(frozen=True)
-class ClipSettings:
-    """The page's settings of a clip, as `Animator.animate` takes them; it checks the ranges."""
-
-    num_frames: int
-    fps: float
-    num_inference_steps: int | None
-    guidance_scale: float | None
-    seed: int
+_Selected = TypeVar("_Selected", bound=Selection)
 
 
 @dataclass(frozen=True, eq=False)
-class MadeClip:
-    """A clip of this session and its mp4 file, alone in a folder of its own."""
-
-    clip: Clip
-    video: Path
-    caption: str
-
-
-class PhotoMemory:
-    """A segmenter that prepares each photo once, and keeps the last few for visitors that take turns.
+class AskedClip:
+    """A clip that a visitor asked for, and all that it was asked with.
 
     Args:
-        segmenter: the one to work with. Each photo gets a shallow copy of it, so weights are shared.
+        job: its making; its id is the clip's address in the REST API.
+        editor: photo and regions as they were.
+        settings: as they were, the seed included.
     """
 
-    def __init__(self, segmenter: Segmenter) -> None:
-        self.segmenter = segmenter
-        self._known: list[tuple[npt.NDArray[np.uint8], Segmenter]] = []
-        self._lock = threading.Lock()
-        # set_image and predict of one request run in one thread; another thread has another photo.
-        self._current = threading.local()
+    job: Job
+    editor: Editor
+    settings: ProjectSettings
+    title: str
 
-    def set_image(self, image: npt.NDArray[np.uint8]) -> None:
-        """Costly for a photo that is new, (H, W, 3) uint8 RGB; a comparison for one that is known."""
-        with self._lock:
-            known = list(self._known)
-        entry = next((entry for entry in known if np.array_equal(entry[0], image)), None)
-        if entry is None:
-            entry = image, copy.copy(self.segmenter)
-            entry[1].set_image(image)
-        with self._lock:
-            rest = [other for other in self._known if other[1] is not entry[1]]
-            self._known = [entry, *rest][:MAX_PHOTOS_REMEMBERED]
-        self._current.segmenter = entry[1]
-
-    def predict(
-        self,
-        *,
-        point_coords: npt.NDArray[np.float32] | None = None,
-        point_labels: npt.NDArray[np.int64] | None = None,
-        box: npt.NDArray[np.float32] | None = None,
-        mask: npt.NDArray[np.float32] | None = None,
-    ) -> Segmentation:
-        """As in `Segmenter.predict`, for the photo that this thread set."""
-        segmenter: Segmenter | None = getattr(self._current, "segmenter", None)
-        if segmenter is None:
-            raise RegionError("segmenter: got no photo yet, expected set_image before predict")
-        return segmenter.predict(
-            point_coords=point_coords, point_labels=point_labels, box=box, mask=mask
-        )
+    @property
+    def photo(self) -> OpenPhoto:
+        """The photo that moves."""
+        assert self.editor.photo is not None
+        return self.editor.photo
 
 
 class Studio:
-    """Opens photos, takes clicks, makes clips; one for all visitors, holding nothing of any of them.
+    """Opens photos, takes clicks, asks for clips; one for all visitors, holding nothing of any of them.
 
     Args:
-        animator: the model; its segmenter is wrapped so that a photo is prepared once.
-        folder: where clips are written.
-        max_megapixels: photos with more are refused before they are decoded.
+        service: models, the line of clips, folders.
     """
 
-    def __init__(self, animator: PhotoAnimator, *, folder: Path, max_megapixels: float) -> None:
-        self._segmenter_name = type(animator.segmenter).__name__
-        animator.segmenter = PhotoMemory(animator.segmenter)
-        self.animator = animator
-        self.folder = folder
-        self.max_megapixels = max_megapixels
-        self._one_at_a_time = threading.Lock()
+    def __init__(self, service: Service) -> None:
+        self.service = service
+        self.photos = PhotoFiles(service.folder / "photos")
+        self._tidying = threading.Lock()
 
-    def open_photo(self, editor: Editor, path: str | Path) -> Editor:
-        """The editor with the photo of a file; prepares it for the first click.
+    def open_upload(
+        self, editor: Editor, path: str, settings: ProjectSettings
+    ) -> tuple[Editor, ProjectSettings]:
+        """The editor with an uploaded photo, or as it was for an uploaded clip that was made here.
 
         Raises:
-            ImageError: the file is no photo, is damaged, or has too many pixels.
+            ImageError: the file is neither, is damaged, or has too many pixels.
+            SettingsError: the settings inside the clip are damaged.
         """
-        name = "the photo"
+        file = self._uploaded(path)
         try:
-            with open_image(path) as image:
-                megapixels = image.width * image.height / 1e6
-            if megapixels > self.max_megapixels:
-                raise ImageError(
-                    f"{name} has {megapixels:.1f} megapixels; "
-                    f"this page takes up to {self.max_megapixels:g}"
-                )
-            photo = read_photo(path)
-        except ImageError as error:
+            if is_clip(file):
+                return self._restored(editor, restore(file))
+            photo = self.service.read_photo(file)
+        except (ImageError, SettingsError) as error:
             # Where the upload lies on the server says nothing to a visitor.
-            raise ImageError(str(error).replace(str(path), name)) from error
-        self.animator.segmenter.set_image(photo)
-        return with_photo(editor, photo, to_screen(photo))
+            raise type(error)(str(error).replace(str(file), "the file")) from error
+        finally:
+            file.unlink(missing_ok=True)
+        return with_photo(editor, self.photos.add(photo)), settings
 
-    def click(self, editor: Editor, x: float, y: float, tool: Tool) -> Editor:
-        """What a click on pixel x, y of the shown picture does.
+    def select(self, editor: Editor, gesture: Any, *, segmenter: str) -> Editor:
+        """What a click, box or stroke on the photo does to the selected draft.
 
         Raises:
-            RegionError: the click selects nothing usable, or there is no photo; nothing changes.
+            RegionError: it selects nothing usable, or there is no photo; nothing changes.
         """
-        if editor.photo is None or editor.shown is None:
-            raise RegionError("there is no photo yet; drop one first")
-        height, width = editor.photo.shape[:2]
-        shown = editor.shown.shape[0], editor.shown.shape[1]
-        point = to_photo(x, y, photo=(height, width), shown=shown)
-        if tool == "box" and editor.corner is None:
-            return replace(editor, corner=point)
-        area: Click | Box = replace(point, positive=tool != "exclude")
-        if tool == "box" and editor.corner is not None:
-            area = box_between(editor.corner, point)
-        areas = (*editor.draft.selection.areas, area)
-        (mask,) = self.animator.masks(editor.photo, [Region(areas, prompt=_ANY_PROMPT)])
-        return with_selection(editor, Selection(areas, mask_to_screen(mask)))
+        photo, place = _photo_of(editor), editor.draft.place
+        area = area_of(gesture, height=photo.height, width=photo.width)
+        changed = replace(place, areas=(*place.areas, area), settled=None)
+        return self._placed(editor, changed, segmenter)
 
-    def animate(
-        self, editor: Editor, settings: ClipSettings, *, job: Job, report: Report
-    ) -> MadeClip:
-        """Make a clip of the editor's regions and write it as mp4; one at a time, others wait.
+    def mend(self, editor: Editor, press: Any, *, segmenter: str) -> Editor:
+        """What one of the buttons below the photo does to the selected draft's mask.
 
         Raises:
-            JobCancelled: `job` was cancelled; nothing is left behind.
-            UserInputError: something is missing or out of range; the message says what.
+            RegionError: it would leave nothing, or there is nothing to mend; nothing changes.
+        """
+        photo, place, pressed = _photo_of(editor), editor.draft.place, mending_of(press)
+        edit = pressed.edit_of(photo.height, photo.width)
+        if edit is not None:
+            place = replace(place, edits=(*place.edits, edit), settled=None)
+        if pressed.granularity is not None:
+            chosen = None if pressed.granularity == "auto" else pressed.granularity
+            place = replace(place, granularity=chosen, settled=None)
+        if not place.areas:
+            if edit is not None:
+                raise RegionError("there is no mask to mend yet; click the object first")
+            return with_draft(editor, replace(editor.draft, place=place))
+        return self._placed(editor, place, segmenter)
+
+    def masked_anew(self, editor: Editor, *, segmenter: str) -> Editor:
+        """The same areas as another segmenter sees them.
+
+        Raises:
+            UserInputError: the segmenter cannot be had, or finds nothing; nothing changes.
         """
         if editor.photo is None:
-            raise RegionError("there is no photo yet; drop one first")
-        regions = regions_of(editor)
-        progress = Overall(len(regions), report, job.check)
-        with self._one_at_a_time:
-            job.check()
-            made = self.animator.animate(
-                editor.photo,
-                regions,
-                num_frames=settings.num_frames,
-                fps=settings.fps,
-                num_inference_steps=settings.num_inference_steps,
-                guidance_scale=settings.guidance_scale,
-                seed=settings.seed,
-                progress=progress,
-            )
-            progress("write", 0, 1)
-            clip = self._own(made, editor.photo)
-            video = clip.save(self._new_folder() / f"{file_stem(regions, settings.seed)}.mp4")
-        return MadeClip(clip, video, _caption(regions, settings.seed))
+            return editor
+        drafts = [draft for draft in editor.drafts if draft.place.areas]
+        masks = self._masks(editor.photo, [d.place.selection() for d in drafts], segmenter)
+        for draft, mask in zip(drafts, masks, strict=True):
+            seen = replace(draft.place, mask=to_overlay(mask))
+            editor = with_draft(editor, replace(draft, place=seen))
+        return editor
 
-    def _own(self, clip: Clip, photo: npt.NDArray[np.uint8]) -> Clip:
-        """The clip with the photo shared, not held once per clip, and the true segmenter's name."""
-        background = photo if np.array_equal(clip.background, photo) else clip.background
-        settings = {**clip.settings, "segmenter": self._segmenter_name}
-        return replace(clip, background=background, settings=settings)
-
-    def export(self, made: MadeClip, kind: str) -> Path:
-        """The clip as a file of one of FORMATS; made on the first call, the same file afterwards.
+    def ask(
+        self, editor: Editor, settings: ProjectSettings, *, seeds: Sequence[int], owner: str
+    ) -> list[AskedClip]:
+        """Ask for a clip of the editor's regions, one per seed; all of them, or none.
 
         Raises:
-            OutputError: an unknown kind, or the file cannot be written.
+            UserInputError: something is missing or out of range; the message says what.
+            BusyError: the line is full.
         """
-        if kind not in FORMATS:
-            raise OutputError(f"got format {kind!r}; expected one of {', '.join(FORMATS)}")
-        target = made.video.with_suffix(FORMATS[kind])
-        if not target.exists():
-            if target.suffix == ".zip":
-                _zip_frames(made.clip, target)
-            else:
-                made.clip.save(target)
-        return target
+        photo = _photo_of(editor)
+        regions, still = regions_of(editor)
+        masks = self._masks(photo, [*regions, *still], settings.segmenter)
+        check_masks(
+            masks[: len(regions)], (photo.height, photo.width), hold_still=masks[len(regions) :]
+        )
+        settled = [
+            _settled(each, mask) for each, mask in zip([*regions, *still], masks, strict=True)
+        ]
+        asked: list[AskedClip] = []
+        try:
+            for seed in seeds:
+                own = settings.model_copy(update={"seed": seed})
+                request = ClipRequest(
+                    photo=photo.pixels,
+                    regions=tuple(each for each in settled if isinstance(each, Region)),
+                    hold_still=tuple(each for each in settled if isinstance(each, HoldStill)),
+                    settings=own,
+                )
+                job = self.service.queue.submit(request, owner=owner)
+                asked.append(AskedClip(job, editor, own, _title(regions, seed)))
+        except BaseException:
+            for each in asked:
+                each.job.cancel()
+            raise
+        return asked
 
-    def forget(self, clips: Iterable[MadeClip]) -> None:
-        """Remove the files of clips that nobody can reach any more."""
-        for made in clips:
-            shutil.rmtree(made.video.parent, ignore_errors=True)
+    def discard(
+        self, photos: Iterable[OpenPhoto | None], *, kept: Iterable[OpenPhoto | None]
+    ) -> None:
+        """Remove the files of photos that are not among those still kept."""
+        needed = {photo.key for photo in kept if photo is not None}
+        for photo in photos:
+            if photo is not None and photo.key not in needed:
+                with self._tidying:
+                    self.photos.discard(photo)
 
-    def _new_folder(self) -> Path:
-        # A random name: nothing that a visitor sends becomes part of a path.
-        folder = self.folder / secrets.token_hex(8)
-        folder.mkdir(parents=True)
-        return folder
+    def _placed(self, editor: Editor, place: Place, segmenter: str) -> Editor:
+        (mask,) = self._masks(_photo_of(editor), [place.selection()], segmenter)
+        return with_place(editor, replace(place, mask=to_overlay(mask)))
+
+    def _masks(
+        self, photo: OpenPhoto, selections: Sequence[Selection], segmenter: str
+    ) -> list[npt.NDArray[np.float32]]:
+        return self.service.shelf.masks(photo.pixels, selections, segmenter=segmenter)
+
+    def _uploaded(self, path: str) -> Path:
+        """The file of an upload; a path that leads anywhere else is as if it were not there."""
+        file = Path(path).resolve()
+        if not file.is_relative_to(self.service.uploads.resolve()) or not file.is_file():
+            raise ImageError("the photo did not arrive; drop it again")
+        return file
+
+    def _restored(self, editor: Editor, clip: Restored) -> tuple[Editor, ProjectSettings]:
+        """Photo, drafts and settings of a clip; the photo that is open stays if it is the clip's own."""
+        photo = editor.photo
+        if photo is None or photo_sha256(photo.pixels) != clip.sha256:
+            if clip.photo is None:
+                raise ImageError(
+                    "this clip's file does not hold its photo; open the photo first, then drop the clip"
+                )
+            photo = self.photos.add(clip.photo, exact=clip.exact)
+        models, segmenters = self.service.shelf.models, self.service.shelf.segmenters
+        model = clip.settings.model if clip.settings.model in models else models[0]
+        settings = clip.settings.model_copy(update={"model": model, "segmenter": segmenters[0]})
+        return _drafted(photo, [*clip.regions, *clip.hold_still]), settings
 
 
-def settings_from(
-    num_frames: Any, fps: Any, num_inference_steps: Any, guidance_scale: Any, seed: Any
-) -> ClipSettings:
-    """What the page's number fields hold; 0 or nothing for steps or guidance is the model's own.
-
-    Raises:
-        SettingsError: an empty field, or no number.
-    """
-    return ClipSettings(
-        num_frames=_whole("frames", num_frames),
-        fps=_number("frames per second", fps),
-        num_inference_steps=(_whole("steps", num_inference_steps) if num_inference_steps else None),
-        guidance_scale=_number("guidance", guidance_scale) if guidance_scale else None,
-        seed=_whole("seed", seed),
-    )
-
-
-def kept(clips: tuple[MadeClip, ...], made: MadeClip) -> tuple[MadeClip, ...]:
-    """The session's clips with a new one, the latest first, at most MAX_CLIPS."""
-    return (made, *clips)[:MAX_CLIPS]
-
-
-def file_stem(regions: Sequence[Region], seed: int) -> str:
-    """A file name that says what moves how: letters, digits and dashes only."""
-    words = "-".join(region.prompt for region in regions).lower()
-    return f"{re.sub(r'[^a-z0-9]+', '-', words).strip('-')[:40] or 'clip'}-seed{seed}"
+def _drafted(photo: OpenPhoto, selections: Sequence[Region | HoldStill]) -> Editor:
+    """An editor whose drafts are these selections, with the masks that they were settled with."""
+    editor = Editor(photo=photo, drafts=())
+    for selection in selections[:MAX_REGIONS]:
+        editor = add_draft(editor, "moves" if isinstance(selection, Region) else "still")
+        settled = None if selection.mask is None else levels_of(selection.mask)
+        place = Place(
+            areas=selection.areas,
+            edits=selection.edits,
+            granularity=selection.granularity,
+            mask=None if settled is None else to_overlay(levels_to_unit(settled)),
+            settled=settled,
+        )
+        draft = replace(editor.draft, place=place)
+        if isinstance(selection, Region):
+            draft = replace(
+                draft,
+                prompt=selection.prompt,
+                strength=selection.strength,
+                seed_offset=selection.seed_offset,
+            )
+        editor = with_draft(editor, draft)
+    return select_draft(editor, editor.drafts[0].number)
 
 
-def _caption(regions: Sequence[Region], seed: int) -> str:
+def _photo_of(editor: Editor) -> OpenPhoto:
+    if editor.photo is None:
+        raise RegionError("there is no photo yet; drop one first")
+    return editor.photo
+
+
+def _settled(selection: _Selected, mask: npt.NDArray[np.float32]) -> _Selected:
+    return selection.with_mask(mask_levels(mask))
+
+
+def _title(regions: Sequence[Region], seed: int) -> str:
     return f"{' + '.join(region.prompt for region in regions)} · seed {seed}"
-
-
-def _zip_frames(clip: Clip, target: Path) -> None:
-    frames = clip.save(target.with_suffix(""))
-    temporary = target.with_suffix(".part")
-    try:
-        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
-            for file in sorted(frames.iterdir()):
-                archive.write(file, file.name)
-        temporary.replace(target)
-    except OSError as error:
-        raise OutputError(f"{target.name} cannot be written: {error.strerror or error}") from error
-    finally:
-        shutil.rmtree(frames, ignore_errors=True)
-        temporary.unlink(missing_ok=True)
-
-
-def _whole(name: str, value: Any) -> int:
-    number = _number(name, value)
-    if number != int(number):
-        raise SettingsError(f"{name}: got {number:g}, expected a whole number")
-    return int(number)
-
-
-def _number(name: str, value: Any) -> float:
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        number = float("nan")
-    if not np.isfinite(number):
-        got = "nothing" if value is None else repr(value)
-        raise SettingsError(f"{name}: got {got}, expected a number")
-    return number

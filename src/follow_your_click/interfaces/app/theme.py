@@ -7,22 +7,15 @@ import gradio as gr
 from follow_your_click.interfaces.app.overlay import COLOURS
 from follow_your_click.interfaces.app.state import Editor
 
-PHOTO_HEIGHT = "min(58vh, 78vw, 620px)"
-"""Of the photo and the clip beside it: with the controls they fit a laptop's screen, and a phone's."""
-
 CSS = """
-.gradio-container { max-width: 1680px !important; padding: 0 !important; }
+.gradio-container { max-width: 1680px !important; padding: 0 !important; --most-height: 620px; }
 .gradio-container .main { padding: 12px 24px !important; }
 footer { display: none !important; }
 #title { margin: 0 0 2px; }
 #title h1 { font-size: 1.25rem; margin: 0; }
 #title p { margin: 0; opacity: .75; }
-#result video { object-fit: contain; }
-/* Until the server's picture is there the browser shows the file itself: a click would be in its pixels. */
-#photo button:has(img:not([src*="/image.jpeg"])) { pointer-events: none; }
-#photo button img, #photo .selectable img { cursor: crosshair; }
-#regions .wrap, #tool .wrap { gap: 6px; }
-#regions label, #tool label { padding: 5px 10px; }
+#regions .wrap { gap: 6px; }
+#regions label { padding: 5px 10px; }
 #regions label::before {
   content: ""; width: 12px; height: 12px; border-radius: 50%; background: var(--chip, #888);
   box-shadow: 0 0 0 1px rgba(255, 255, 255, .7); flex: none;
@@ -34,9 +27,7 @@ footer { display: none !important; }
 #chips { display: none; }
 #ideas { gap: 5px; flex-wrap: wrap; }
 #ideas button { flex: 0 0 auto; min-width: 0; width: auto; padding: 3px 9px; font-weight: 400; }
-#region-buttons button, #photo-buttons button { min-width: 0; }
-#download, #download button { font-size: var(--button-small-text-size); font-weight: 400; }
-#gallery .grid-wrap { min-height: 0; height: auto; max-height: 320px; }
+#region-buttons button { min-width: 0; }
 #animate, #cancel { min-width: 0; }
 #animate { font-size: 1.05rem; }
 @media (max-width: 900px) {

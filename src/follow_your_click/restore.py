@@ -1,0 +1,189 @@
+"""From a clip's file back to what it was made from: photo, regions with their masks, settings.
+
+A file may come from anywhere: nothing in it is believed before it is checked, and no file that it names is opened.
+
+Axis legend: H W rows and columns of the photo.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from follow_your_click.clip import Clip, Playback, read_settings
+from follow_your_click.errors import FollowYourClickError, ImageError, SettingsError
+from follow_your_click.photo import MAX_PIXELS, photo_sha256
+from follow_your_click.project import ProjectSettings
+from follow_your_click.region import HoldStill, Region
+from follow_your_click.region.json_forms import mask_from_png
+
+CLIP_SUFFIXES = (".mp4", ".webm", ".gif", ".webp", ".zip")
+MAX_SELECTIONS = 64
+MAX_MASK_CHARACTERS = 20_000_000
+"""Of one mask's base64 text: more than the mask of any photo takes."""
+_NAMES = {"model", "num_frames", "fps", "num_inference_steps", "guidance_scale", "seed"}
+_SELECTION = {"areas", "edits", "granularity"}
+
+
+@dataclass(frozen=True, eq=False)
+class Restored:
+    """What `Animator.animate` was asked.
+
+    Args:
+        photo: uint8 (H, W, 3): the photo itself, or the clip's first frame after video coding; None where the file
+            holds neither.
+        exact: whether `photo` is the photo itself, pixel by pixel.
+        sha256: of the photo's pixels, as `photo.photo_sha256`.
+        regions, hold_still: with their settled masks.
+        settings: as asked; `segmenter` is the default, for no segmenter is needed.
+        playback: how the file goes on at its end.
+    """
+
+    photo: npt.NDArray[np.uint8] | None
+    exact: bool
+    width: int
+    height: int
+    sha256: str
+    regions: tuple[Region, ...]
+    hold_still: tuple[HoldStill, ...]
+    settings: ProjectSettings
+    playback: Playback
+
+
+class _Photo(BaseModel):
+    model_config = ConfigDict(strict=True)
+
+    width: int = Field(ge=1, le=MAX_PIXELS)
+    height: int = Field(ge=1, le=MAX_PIXELS)
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+
+
+class _Settings(BaseModel):
+    """The part of a clip's settings that it is made again from; the rest says what was measured."""
+
+    photo: _Photo
+    regions: list[dict[str, Any]] = Field(min_length=1, max_length=MAX_SELECTIONS)
+    hold_still: list[dict[str, Any]] = Field(default=[], max_length=MAX_SELECTIONS)
+    masks: list[Annotated[str, Field(max_length=MAX_MASK_CHARACTERS)]] = Field(
+        max_length=2 * MAX_SELECTIONS
+    )
+    playback: Literal["loop", "ping-pong"] = "loop"
+
+
+def is_clip(path: str | Path) -> bool:
+    """Whether a file is a clip that this package made, or of a kind that no photo is."""
+    suffix = Path(path).suffix.lower()
+    if suffix in (".mp4", ".webm", ".zip"):
+        return True
+    try:
+        return suffix in CLIP_SUFFIXES and bool(read_settings(path))
+    except ImageError:
+        return False
+
+
+def restore(path: str | Path) -> Restored:
+    """What the clip of a file was made from.
+
+    Args:
+        path: an .mp4, .gif, .webp, .webm, .zip or a folder of frames, as `Clip.save` writes them.
+
+    Raises:
+        ImageError: it cannot be read, or this package did not make it.
+        SettingsError: its settings are damaged, or are those of an older version that kept no masks.
+    """
+    settings = read_settings(path)
+    if not settings:
+        raise ImageError(
+            f"{path} is no clip that was made here; expected one with its settings inside"
+        )
+    if "masks" not in settings:
+        raise SettingsError(
+            f"{path} was made by a version that kept no masks in its clips; make the clip again"
+        )
+    try:
+        known = _Settings.model_validate(settings)
+        asked = ProjectSettings(**{name: settings[name] for name in _NAMES if name in settings})
+        masks = _masks(known)
+        regions = tuple(
+            _region(data, mask)
+            for data, mask in zip(known.regions, masks[: len(known.regions)], strict=True)
+        )
+        held = tuple(
+            HoldStill.from_json(_selection(data, mask)).with_mask(mask)
+            for data, mask in zip(known.hold_still, masks[len(known.regions) :], strict=True)
+        )
+    except (ValidationError, FollowYourClickError, TypeError, ValueError, OverflowError) as error:
+        raise SettingsError(
+            f"the settings inside {path} are damaged: {_reason(error)}; make the clip again"
+        ) from error
+    photo, exact = _photo(path, known.photo)
+    return Restored(
+        photo=photo,
+        exact=exact,
+        width=known.photo.width,
+        height=known.photo.height,
+        sha256=known.photo.sha256,
+        regions=regions,
+        hold_still=held,
+        settings=asked,
+        playback=known.playback,
+    )
+
+
+def _masks(known: _Settings) -> list[npt.NDArray[np.uint8]]:
+    size = known.photo.height, known.photo.width
+    masks: list[npt.NDArray[np.uint8]] = [
+        mask_from_png(text, dtype="uint8") for text in known.masks
+    ]
+    if len(masks) != len(known.regions) + len(known.hold_still):
+        raise SettingsError("there is not one mask for each region")
+    if any(mask.shape != size for mask in masks):
+        raise SettingsError("a mask is not of the photo's size")
+    return masks
+
+
+def _region(data: Mapping[str, Any], mask: npt.NDArray[np.uint8]) -> Region:
+    own = {name: data[name] for name in ("prompt", "seed_offset") if name in data}
+    strength = {"strength": data.get("asked_strength")}
+    return Region.from_json({**_selection(data, mask), **own, **strength}).with_mask(mask)
+
+
+def _selection(data: Mapping[str, Any], mask: npt.NDArray[np.uint8]) -> dict[str, Any]:
+    """A selection's own keys; areas that name a file, or only a digest, are the mask itself."""
+    known = {name: data[name] for name in _SELECTION if name in data}
+    areas = known.get("areas")
+    if not isinstance(areas, Sequence) or any(_is_elsewhere(area) for area in areas):
+        # A stroke that paints nothing new: the settled mask is what counts.
+        rows, columns = np.nonzero(mask)
+        at = [float(columns[0]) + 0.5, float(rows[0]) + 0.5] if rows.size else [0.5, 0.5]
+        return {"areas": [{"type": "brush", "points": [at], "radius": 0.5}]}
+    return known
+
+
+def _is_elsewhere(area: Any) -> bool:
+    """Whether an area's pixels are not in the settings."""
+    if not isinstance(area, Mapping):
+        return True
+    return area.get("type") == "mask" or ("area" in area and _is_elsewhere(area["area"]))
+
+
+def _photo(path: str | Path, known: _Photo) -> tuple[npt.NDArray[np.uint8] | None, bool]:
+    if Path(path).suffix.lower() == ".webm":
+        return None, False
+    frame = Clip.load(path).background
+    if frame.shape[:2] != (known.height, known.width):
+        return None, False
+    return np.ascontiguousarray(frame), photo_sha256(frame) == known.sha256
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        wrong = error.errors()[0]
+        return f"{'.'.join(map(str, wrong['loc']))}: {wrong['msg']}"
+    return " ".join(str(error).split())[:200]
