@@ -218,7 +218,9 @@ def test_the_plan_is_json_and_is_what_the_clip_says(animator: Animator) -> None:
     plan = animator.plan(_photo(), regions, **settings)
     clip = animator.animate(_photo(), regions, **settings)
     estimate = plan.pop("estimate")
-    assert json.loads(json.dumps(plan)) == clip.settings
+    settings = dict(clip.settings)
+    assert len(settings.pop("masks")) == 2
+    assert json.loads(json.dumps(plan)) == settings
     assert [window["regions"] for window in estimate["windows"]] == [[2], [1]]
     assert plan["model"] == "tiny"
     assert plan["num_inference_steps"] == 1
@@ -238,12 +240,15 @@ def test_progress_goes_through_every_stage_to_its_end(animator: Animator) -> Non
         num_inference_steps=3,
         progress=lambda *report: heard.append(report),
     )
-    single = ["segment", "encode", "decode", "render"]
+    single = ["segment", "encode", "decode"]
     assert [report for report in heard if report[0] == "denoise"] == [
         ("denoise", done, 3) for done in range(4)
     ]
     for stage in single:
         assert [report for report in heard if report[0] == stage] == [(stage, 0, 1), (stage, 1, 1)]
+    rendered = [report for report in heard if report[0] == "render"]
+    assert rendered[0] == ("render", 0, 3) and rendered[-1] == ("render", 3, 3)
+    assert [done for _, done, _ in rendered] == sorted(done for _, done, _ in rendered)
     order = list(dict.fromkeys(stage for stage, _, _ in heard))
     assert order == ["segment", "encode", "denoise", "decode", "render"]
     assert list(clip.seconds) == order

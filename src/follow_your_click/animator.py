@@ -15,7 +15,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +93,10 @@ class _Run:
     def report(self, stage: str, done: int, total: int) -> None:
         if self.progress is not None:
             self.progress(stage, done, total)
+
+    def frames(self, stage: str, before: int, total: int) -> Callable[[int, int], None]:
+        """Reports frames of a stage in which `before` others come first."""
+        return lambda done, _: self.report(stage, before + done, total)
 
     def previewed(self, pipeline: RegionalAnimationPipeline) -> Preview | None:
         return None if self.preview is None else Preview(pipeline, self.preview)
@@ -221,15 +224,16 @@ class Animator:
         rendered: dict[int, Rendered] = {}
         for window in windows:
             generated = self._generate(photo, window, settings, run)
-            with run.stage("render"):
-                for plan, displacement in zip(window.regions, generated.displacements, strict=True):
+            length, count = settings.num_frames, len(window.regions)
+            with run.stage("render", length * count):
+                for number, plan in enumerate(window.regions):
                     made = render(
                         photo,
                         plan.mask,
                         window.window,
                         generated.frames,
-                        displacement,
-                        on_frame=partial(run.report, "render"),
+                        generated.displacements[number],
+                        on_frame=run.frames("render", number * length, length * count),
                     )
                     rendered[plan.index] = kept_still(made, photo, held)
         patches: list[Patch] = []

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from follow_your_click.errors import PromptError, RegionError, SettingsError
+from follow_your_click.errors import ImageError, PromptError, RegionError, SettingsError
 from follow_your_click.interfaces.console import Progress, Result, report, show_progress
 from follow_your_click.interfaces.files import check_files, write_mask, write_picture
 from follow_your_click.interfaces.options import (
@@ -23,6 +23,7 @@ from follow_your_click.interfaces.options import (
     GuidanceScaleOption,
     JsonOption,
     OverwriteOption,
+    PlaybackOption,
     SegmenterOption,
     StepsOption,
 )
@@ -95,9 +96,11 @@ def animate_command(
             "--out",
             "-o",
             metavar="FILE",
-            help=".mp4, .gif, .webp, or a folder for PNG frames; IMAGE's name + .mp4 if left out.",
+            help=".mp4, .gif, .webp, .webm (the region alone, transparent), .zip or a folder for PNG frames;"
+            " IMAGE's name + .mp4 if left out.",
         ),
     ] = None,
+    playback: PlaybackOption = "loop",
     model: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="mini, or a model folder; mini if left out."),
@@ -117,7 +120,10 @@ def animate_command(
     device: DeviceOption = None,
     project: Annotated[
         Path | None,
-        typer.Option(metavar="JSON", help="Make the clip of a project; settings given win."),
+        typer.Option(
+            metavar="FILE",
+            help="Make the clip of a project, or of a clip, again; settings given win.",
+        ),
     ] = None,
     resegment: Annotated[
         bool, typer.Option("--resegment", help="With --project: make its masks anew.")
@@ -168,7 +174,12 @@ def animate_command(
     also = {"mask": save_mask, "contact_sheet": contact_sheet, "project": save_project}
     outputs = {"clip": clip, **{name: path for name, path in also.items() if path is not None}}
     taken = {} if project is None else {project: "the project that is read"}
-    check_files(request.image, outputs, overwrite=overwrite, taken=taken)
+    photo_file = None if request.image == project else request.image
+    if photo_file is None and save_project is not None:
+        raise SettingsError(
+            "got --save-project, which names the photo's file; give the photo as IMAGE"
+        )
+    check_files(photo_file, outputs, overwrite=overwrite, taken=taken)
     # Libraries that talk on stdout must not get between a script and its JSON.
     with contextlib.redirect_stdout(sys.stderr):
         animator = _animator(request, device)
@@ -177,7 +188,7 @@ def animate_command(
             plan = animator.plan(photo, request.regions, **request.for_run())
         else:
             with show_progress(bars=not json_line and sys.stderr.isatty()) as progress:
-                result = _animate(animator, request, outputs, progress)
+                result = _animate(animator, request, outputs, progress, playback=playback)
     if dry_run:
         typer.echo(json.dumps(plan, indent=None if json_line else 2))
     else:
@@ -238,7 +249,10 @@ def _from_project(
     file: Path, image: Path | None, settings: dict[str, Any], *, resegment: bool
 ) -> Request:
     from follow_your_click.project import Project
+    from follow_your_click.restore import CLIP_SUFFIXES
 
+    if file.suffix.lower() in CLIP_SUFFIXES or file.is_dir():
+        return _from_clip(file, image, settings, resegment=resegment)
     project = Project.load(file)
     if "segmenter" in settings and not resegment:
         raise SettingsError(
@@ -256,6 +270,26 @@ def _from_project(
     )
 
 
+def _from_clip(
+    file: Path, image: Path | None, settings: dict[str, Any], *, resegment: bool
+) -> Request:
+    """What a clip was made from; its photo is in the file only if that holds it exactly."""
+    from follow_your_click.photo import photo_sha256, read_photo
+    from follow_your_click.restore import restore
+
+    if resegment:
+        raise SettingsError("got --resegment with a clip, whose masks are settled; give a project")
+    clip = restore(file)
+    if image is None and not clip.exact:
+        raise ImageError(f"{file} does not hold its photo exactly; give the photo as IMAGE")
+    photo = clip.photo if image is None else read_photo(image)
+    assert photo is not None
+    if photo_sha256(photo) != clip.sha256:
+        raise ImageError(f"{image} is not the photo that {file} was made from")
+    asked = clip.settings.model_copy(update=settings)
+    return Request(image or file, photo, list(clip.regions), list(clip.hold_still), asked)
+
+
 def _animator(request: Request, device: str | None) -> Animator:
     from follow_your_click.animator import Animator
     from follow_your_click.segmentation.resolve import needs_segmenter
@@ -270,13 +304,20 @@ def _animator(request: Request, device: str | None) -> Animator:
 
 
 def _animate(
-    animator: Animator, request: Request, outputs: dict[str, str], progress: Progress
+    animator: Animator,
+    request: Request,
+    outputs: dict[str, str],
+    progress: Progress,
+    *,
+    playback: str,
 ) -> Result:
     """Run the model and write every file that was asked for, each whole or not at all."""
     if "project" in outputs:
         request = _settled(animator, request)
     photo = request.image if request.photo is None else request.photo
     clip = animator.animate(photo, request.regions, **request.for_run(), progress=progress)
+    if playback == "ping-pong":
+        clip = clip.ping_pong()
     started = time.monotonic()
     for number, (name, path) in enumerate(outputs.items()):
         progress("write", number, len(outputs))
@@ -290,7 +331,9 @@ def _animate(
             _write_project(request, dict(clip.settings), Path(path))
     progress("write", len(outputs), len(outputs))
     seconds = {**clip.seconds, "write": round(time.monotonic() - started, 3)}
-    return Result(outputs, seconds, dict(clip.settings))
+    # The masks are for whoever makes the clip again, and long.
+    settings = {name: value for name, value in clip.settings.items() if name != "masks"}
+    return Result(outputs, seconds, settings)
 
 
 def _settled(animator: Animator, request: Request) -> Request:

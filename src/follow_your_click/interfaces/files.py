@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def check_files(
-    image: Path,
+    image: Path | None,
     outputs: dict[str, str],
     *,
     overwrite: bool,
@@ -29,6 +29,7 @@ def check_files(
     """Find out before the work whether the photo can be opened and the results can be written.
 
     Args:
+        image: the photo; None if it was read already.
         outputs: "clip", "mask", "contact_sheet", "project", "candidates" -> where to; as typed, since "frames/" is
             a folder.
         taken: files that are read besides the photo, each with what it is.
@@ -40,9 +41,10 @@ def check_files(
     from follow_your_click.clip import check_output
     from follow_your_click.photo import open_image
 
-    with open_image(image):
-        pass
-    used = {image.resolve(): "the photo"}
+    used: dict[Path, str] = {}
+    if image is not None:
+        with open_image(image):
+            used[image.resolve()] = "the photo"
     used |= {path.resolve(): what for path, what in (taken or {}).items()}
     for name, text in outputs.items():
         what, path = name.replace("_", " "), Path(text)

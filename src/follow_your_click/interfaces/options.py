@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -29,4 +29,8 @@ StepsOption = Annotated[
 ]
 GuidanceScaleOption = Annotated[
     float | None, typer.Option(metavar="G", help="1 = off; the model's own if left out.")
+]
+PlaybackOption = Annotated[
+    Literal["loop", "ping-pong"],
+    typer.Option(help="At its end: from the start again, or back the way it came."),
 ]
