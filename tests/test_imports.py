@@ -19,7 +19,7 @@ LAYERS = (
     {"models", "segmentation", "data"},
     {"pipeline", "pipeline_inputs", "rendering"},
     {"regional", "layering", "presets", "preview"},
-    {"planning", "animator", "project", "restore", "training", "evaluation"},
+    {"planning", "animator", "project", "restore", "client", "training", "evaluation"},
     {"interfaces"},
 )
 LAYER_OF = {part: number for number, layer in enumerate(LAYERS) for part in layer}

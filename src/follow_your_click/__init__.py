@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from follow_your_click.animator import Animator
+    from follow_your_click.client import Client
     from follow_your_click.clip import Clip
     from follow_your_click.models.unet import RegionalMotionUNet
     from follow_your_click.pipeline import RegionalAnimationPipeline
@@ -33,6 +34,7 @@ __all__ = [
     "Box",
     "Brush",
     "Click",
+    "Client",
     "Clip",
     "Feather",
     "FillHoles",
@@ -56,6 +58,7 @@ _HOMES = {
     "Box": "region",
     "Brush": "region",
     "Click": "region",
+    "Client": "client",
     "Clip": "clip",
     "Feather": "region",
     "FillHoles": "region",

@@ -9,6 +9,7 @@
     │   ├── ModelError                      a model that cannot be found or does not fit
     │   └── OutputError                     the result cannot be written where it was asked to go
     ├── BusyError                           a server whose line is full; it says when to come back
+    ├── ServerError                         a server that does not answer, or failed
     └── MissingExtraError (also ImportError) an optional part that is not installed
 
 Every message is one line: what was got, what was expected, what to do.
@@ -59,6 +60,10 @@ class BusyError(FollowYourClickError):
         super().__init__(message)
         self.retry_after = retry_after
         self.owner = owner
+
+
+class ServerError(FollowYourClickError):
+    """A server does not answer, does not know what was asked for, or failed at it."""
 
 
 class MissingExtraError(FollowYourClickError, ImportError):

@@ -6,7 +6,17 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
-from fastapi import APIRouter, FastAPI, File, Form, HTTPException, Request, Response, UploadFile
+from fastapi import (
+    APIRouter,
+    Depends,
+    FastAPI,
+    File,
+    Form,
+    HTTPException,
+    Request,
+    Response,
+    UploadFile,
+)
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
@@ -43,8 +53,20 @@ POLL_SECONDS = 0.2
 Photo = Annotated[UploadFile, File(description="the photo: JPEG, PNG, WebP, TIFF or the like")]
 
 
+def _known(job_id: str, request: Request) -> Job:
+    """The job of an address; asked for before anything is answered."""
+    job: Job | None = request.app.state.service.queue.get(job_id)
+    if job is None:
+        raise HTTPException(404, "there is no such clip (any more)")
+    return job
+
+
+Known = Annotated[Job, Depends(_known)]
+
+
 def add_api(app: FastAPI, service: Service) -> None:
     """Add the API's routes and its way to say no to an application."""
+    app.state.service = service
     app.include_router(_router(service))
     app.add_exception_handler(FollowYourClickError, _say_no)
     app.add_exception_handler(RequestValidationError, _say_invalid)
@@ -54,12 +76,6 @@ def add_api(app: FastAPI, service: Service) -> None:
 def _router(service: Service) -> APIRouter:
     router = APIRouter(prefix="/v1", responses=PROBLEMS, tags=["clips"])
     models, segmenters = service.shelf.offered()
-
-    def known(job_id: str) -> Job:
-        job = service.queue.get(job_id)
-        if job is None:
-            raise HTTPException(404, "there is no such clip (any more)")
-        return job
 
     @router.post("/clips", status_code=202, summary="Ask for a clip")
     def ask(
@@ -84,9 +100,8 @@ def _router(service: Service) -> APIRouter:
         return JobView.of(job, job.snapshot())
 
     @router.get("/clips/{job_id}", summary="How a clip stands")
-    def look(job_id: str) -> JobView:
+    def look(job: Known) -> JobView:
         """The job's state, progress and preview. Whoever knows the id may ask."""
-        job = known(job_id)
         return JobView.of(job, job.snapshot())
 
     @router.get(
@@ -94,16 +109,14 @@ def _router(service: Service) -> APIRouter:
         response_class=EventSourceResponse,
         summary="A clip's progress as server-sent events",
     )
-    async def events(job_id: str) -> AsyncIterator[ServerSentEvent]:
+    async def events(job: Known) -> AsyncIterator[ServerSentEvent]:
         """One event for every change, each a job as JSON; the stream ends with the job."""
-        job = known(job_id)
         async for view in _changes(job):
             yield ServerSentEvent(data=view, id=str(view.version))
 
     @router.get("/clips/{job_id}/file", response_class=FileResponse, summary="The clip's file")
-    def file(job_id: str, format: ClipFormat = "mp4", playback: Playback = "loop") -> FileResponse:
+    def file(job: Known, format: ClipFormat = "mp4", playback: Playback = "loop") -> FileResponse:
         """The finished clip, with its settings inside; `webm` is the moving region alone on a transparent ground."""
-        job = known(job_id)
         key = job.snapshot().clip
         if key is None:
             raise HTTPException(404, "this clip is not finished")
@@ -119,9 +132,8 @@ def _router(service: Service) -> APIRouter:
         )  # fmt: skip
 
     @router.delete("/clips/{job_id}", status_code=204, summary="Stop a clip, or forget it")
-    def stop(job_id: str) -> Response:
+    def stop(job: Known) -> Response:
         """Stops a clip that waits or is being made; removes one that is finished."""
-        job = known(job_id)
         if job.snapshot().ended:
             service.queue.forget(job)
         else:

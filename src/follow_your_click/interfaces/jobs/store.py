@@ -88,8 +88,7 @@ class ClipStore:
         target = self.folder / key / f"{playback}.{kind}"
         with lock:
             if not target.exists():
-                clip = _read(self.folder / key)
-                (clip.ping_pong() if playback == "ping-pong" else clip).save(target)
+                _export(_read(self.folder / key), target, playback)
                 with self._lock:
                     if key in self._bytes:
                         self._bytes[key] = _size(target.parent)
@@ -120,6 +119,15 @@ class ClipStore:
                     return
                 oldest = next(iter(self._bytes))
             self.delete(oldest)
+
+
+def _export(clip: Clip, target: Path, playback: Playback) -> None:
+    try:
+        (clip.ping_pong() if playback == "ping-pong" else clip).save(target)
+    except OutputError as error:
+        # Where clips lie on this machine says nothing to whoever asked for one.
+        line = str(error).removeprefix(f"{target}: ").replace(str(target), "the file")
+        raise OutputError(line) from error
 
 
 def _write(clip: Clip, folder: Path) -> None:
