@@ -82,7 +82,7 @@ def _wire_clips(page: Page, handlers: Handlers) -> None:
         *(page.editor, page.clips, page.result, page.seed),
         *(page.animate, page.cancel, page.result_column),
     ]
-    page.animate.click(handlers.animate, asking, asked, **EDITS)
+    page.animate.click(handlers.start, asking, asked, **EDITS)
     page.result.retry(handlers.retry, asking, asked, **EDITS)
     page.result.end(handlers.ended, None, [page.animate, page.cancel], **QUICK)
     page.cancel.click(handlers.cancel, [page.clips], page.cancel, **QUICK)

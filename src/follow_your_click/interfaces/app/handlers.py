@@ -193,7 +193,7 @@ class Handlers:
 
     # Clips
 
-    def animate(self, request: gr.Request, editor: Editor, clips: Clips, *values: Any) -> list[Any]:
+    def start(self, request: gr.Request, editor: Editor, clips: Clips, *values: Any) -> list[Any]:
         """Ask for the clip; on a mistake what was shown stays."""
         return self._ask(editor, clips, values, request, count=1, same_seed=True)
 
