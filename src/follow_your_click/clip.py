@@ -75,6 +75,7 @@ class Clip:
     fps          frames per second, over 0
     settings     what made the clip, as JSON; it travels inside the file
     seconds      time that each stage took; not written into files, so that equal clips are equal files
+    tags         notes of other programs, by key; written into mp4, webm, webp and PNG files, not read back
     region_mask  bool (H, W), True = may move; None if not known. It is not written to files
 
     Raises ImageError for arrays that do not fit together, SettingsError for the other fields.
@@ -87,6 +88,7 @@ class Clip:
     settings: Mapping[str, JSON] = field(default_factory=dict)
     region_mask: npt.NDArray[np.bool_] | None = None
     seconds: Mapping[str, float] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _check_pixels(self.background, axes="(H, W, 3)")

@@ -30,6 +30,7 @@ _PNG_COMPRESSION = 1
 
 EXIF_IFD = 0x8769
 USER_COMMENT = 0x9286
+_MODEL_TAG = 0x0110
 ASCII_COMMENT = b"ASCII\0\0\0"
 
 
@@ -122,6 +123,9 @@ def write_webp(clip: FrameSource, file: Path) -> None:
     exif = Image.Exif()
     note = note_of(clip, ascii_only=True)
     exif.get_ifd(EXIF_IFD)[USER_COMMENT] = ASCII_COMMENT + note.encode()
+    for number, (key, text) in enumerate(clip.tags.items()):
+        # As programs for images keep their notes in EXIF: "key:text", from the tag of the camera's model downwards.
+        exif[_MODEL_TAG - number] = f"{key}:{text}"
     _Playback(clip).save(
         file,
         "WEBP",
@@ -142,6 +146,8 @@ def _pngs_of(clip: FrameSource) -> Iterator[tuple[str, bytes]]:
     note = PngImagePlugin.PngInfo()
     # Compressed: a mask inside would make every frame that much larger.
     note.add_itxt("Comment", note_of(clip), zip=True)
+    for key, text in clip.tags.items():
+        note.add_text(key, text)
     digits = max(4, len(str(clip.num_frames - 1)))
     for index, pixels in enumerate(frames_of(clip)):
         packed = io.BytesIO()

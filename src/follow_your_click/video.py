@@ -160,7 +160,8 @@ class _Told:
         self._on_frame = on_frame
         self.num_frames, self.fps = clip.num_frames, clip.fps
         self.height, self.width = clip.height, clip.width
-        self.settings, self.cutout_corner = clip.settings, clip.cutout_corner
+        self.settings, self.tags = clip.settings, clip.tags
+        self.cutout_corner = clip.cutout_corner
 
     def frame(self, index: int, /) -> npt.NDArray[np.uint8]:
         self._on_frame(index, self.num_frames)
@@ -175,8 +176,10 @@ def _write_mp4(clip: FrameSource, file: Path) -> None:
     rate = Fraction(clip.fps).limit_denominator(1001)
     # yuv420p halves the colour planes, so both sides must be even.
     odd = ((0, clip.height % 2), (0, clip.width % 2), (0, 0))
-    with av.open(str(file), "w", format="mp4", options={"movflags": "+faststart"}) as container:
-        container.metadata["comment"] = note_of(clip)
+    # Keys that mp4 has no name for, such as those of other programs, need tags of their own.
+    flags = "+faststart+use_metadata_tags" if clip.tags else "+faststart"
+    with av.open(str(file), "w", format="mp4", options={"movflags": flags}) as container:
+        container.metadata.update({**clip.tags, "comment": note_of(clip)})
         stream = container.add_stream("libx264", rate=rate)
         stream.height, stream.width = clip.height + odd[0][1], clip.width + odd[1][1]
         stream.pix_fmt = "yuv420p"
@@ -211,7 +214,7 @@ def _write_webm(clip: FrameSource, file: Path) -> None:
     odd = ((0, first.shape[0] % 2), (0, first.shape[1] % 2), (0, 0))
     x, y = clip.cutout_corner or (0, 0)
     with av.open(str(file), "w", format="webm") as container:
-        container.metadata["comment"] = note_of(clip, cutout={"x": x, "y": y})
+        container.metadata.update({**clip.tags, "comment": note_of(clip, cutout={"x": x, "y": y})})
         stream = container.add_stream("libvpx-vp9", rate=rate)
         stream.height, stream.width = first.shape[0] + odd[0][1], first.shape[1] + odd[1][1]
         stream.pix_fmt = "yuva420p"

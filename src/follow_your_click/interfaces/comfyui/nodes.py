@@ -1,0 +1,432 @@
+"""The nodes: load a model, select regions, animate them, save the clip.
+
+Axis legend: B images of a batch, L frames, H W rows and columns; last axis red, green, blue.
+ComfyUI's types: IMAGE is float32 (B, H, W, 3), MASK float32 (B, H, W), both 0 ... 1.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import Image
+
+from follow_your_click.animator import Animator
+from follow_your_click.clip import Clip
+from follow_your_click.errors import ImageError, RegionError
+from follow_your_click.interfaces.comfyui.host import (
+    ProgressBar,
+    check_interrupted,
+    output_place,
+    temporary_place,
+)
+from follow_your_click.interfaces.comfyui.points import points_to_areas
+from follow_your_click.interfaces.jobs.progress import Overall
+from follow_your_click.interfaces.jobs.worker import interruptible
+from follow_your_click.presets import EMBEDDED, find_model
+from follow_your_click.region import (
+    MAX_STRENGTH,
+    Edit,
+    Feather,
+    Granularity,
+    Grow,
+    HoldStill,
+    Region,
+    Selection,
+    Shrink,
+)
+from follow_your_click.region.json_forms import mask_levels
+from follow_your_click.segmentation.registry import SEGMENTER_NAMES, load_segmenter
+from follow_your_click.segmentation.resolve import check_masks
+
+CATEGORY = "Follow Your Click"
+Regions = tuple[Region | HoldStill, ...]
+"""What FYC_REGIONS is: regions with settled masks, in the order in which they were chained."""
+
+_AUTO = "auto"
+_OWN = "model's choice"
+_GUESS = "best guess"
+_MOVES, _STILL = "moves", "held still"
+_SAVED_AS = {
+    "mp4": ".mp4",
+    "webp": ".webp",
+    "gif": ".gif",
+    "webm, transparent": ".webm",
+    "PNG frames": ".zip",
+}
+
+_PROMPT: tuple[str, dict[str, Any]] = (
+    "STRING",
+    {
+        "default": "drift left",
+        "tooltip": 'How it moves: "sway", "turn the head", "rise slowly" ...',
+    },
+)
+_STRENGTH: tuple[str, dict[str, Any]] = (
+    "FLOAT",
+    {
+        "default": -1.0,
+        "min": -1.0,
+        "max": MAX_STRENGTH,
+        "step": 0.25,
+        "tooltip": "Pixels per frame, as if the image's short side were 256 px; -1 lets the model choose.",
+    },
+)
+_KIND: tuple[list[str], dict[str, Any]] = (
+    [_MOVES, _STILL],
+    {"tooltip": "Whether it moves, or must not move even where something else reaches into it."},
+)
+_CHAINED: tuple[str, dict[str, Any]] = (
+    "FYC_REGIONS",
+    {"tooltip": "Regions selected before; this one lies on top of them."},
+)
+
+
+class LoadFollowYourClick:
+    """A model, and what finds the object under a click."""
+
+    DESCRIPTION = "Loads a Follow-Your-Click model and the segmenter that turns clicks into masks."
+    CATEGORY = CATEGORY
+    RETURN_TYPES = ("FYC_ANIMATOR",)
+    RETURN_NAMES = ("animator",)
+    FUNCTION = "load"
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        return {
+            "required": {
+                "model": (
+                    "STRING",
+                    {"default": EMBEDDED[0], "tooltip": "mini, or a model folder."},
+                ),
+                "segmenter": (
+                    list(SEGMENTER_NAMES),
+                    {"tooltip": "embedded and grabcut come along; the others need their weights."},
+                ),
+                "device": ([_AUTO, "cpu", "cuda", "mps"], {"tooltip": "Where the model runs."}),
+            }
+        }
+
+    @classmethod
+    def IS_CHANGED(cls, model: str, segmenter: str, device: str) -> str:
+        """A folder that was trained further is loaded anew."""
+        folder = find_model(model)
+        return f"{model} {segmenter} {device} {(folder / 'model_index.json').stat().st_mtime_ns}"
+
+    def load(self, model: str, segmenter: str, device: str) -> tuple[Animator]:
+        stamp = self.IS_CHANGED(model, segmenter, device)
+        return (_loaded(model, segmenter, None if device == _AUTO else device, stamp),)
+
+
+class ClickToRegion:
+    """Points picked on the image -> a region."""
+
+    DESCRIPTION = (
+        "Selects what moves: left click adds, right click excludes, dragging draws a box. The image appears in the"
+        " node once its source has shown it, or after the first run."
+    )
+    CATEGORY = CATEGORY
+    RETURN_TYPES = ("FYC_REGIONS", "MASK")
+    RETURN_NAMES = ("regions", "mask")
+    FUNCTION = "select"
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        return {
+            "required": {
+                "animator": ("FYC_ANIMATOR",),
+                "image": ("IMAGE",),
+                "points": (
+                    "STRING",
+                    {
+                        "default": "",
+                        "tooltip": "What was picked, in the image's own pixels (JSON).",
+                    },
+                ),
+                "prompt": _PROMPT,
+                "strength": _STRENGTH,
+                "kind": _KIND,
+                "a_click_means": (
+                    [_GUESS, "part", "object", "whole"],
+                    {"tooltip": "How much of the object a click selects."},
+                ),
+                "grow": (
+                    "INT",
+                    {"default": 0, "min": -512, "max": 512, "tooltip": "Pixels; below 0 shrinks."},
+                ),
+                "feather": (
+                    "INT",
+                    {"default": 0, "min": 0, "max": 512, "tooltip": "Pixels of a soft edge."},
+                ),
+            },
+            "optional": {"regions": _CHAINED},
+        }
+
+    def select(
+        self,
+        animator: Animator,
+        image: torch.Tensor,
+        points: str,
+        prompt: str,
+        strength: float,
+        kind: str,
+        a_click_means: str,
+        grow: int,
+        feather: int,
+        regions: Regions = (),
+    ) -> dict[str, Any]:
+        photo = _photo(image)
+        granularity: Granularity | None = None if a_click_means == _GUESS else a_click_means  # type: ignore[assignment]
+        selection = Selection(
+            points_to_areas(points, height=photo.shape[0], width=photo.shape[1]),
+            edits=_edits(grow, feather),
+            granularity=granularity,
+        )
+        (mask,) = animator.masks(photo, [selection])
+        region = _region(selection, mask, prompt, strength, kind)
+        # The page shows what the points are picked on, and what they select.
+        shown = {"fyc_image": [_shown(photo)], "fyc_mask": [_shown(mask_levels(mask))]}
+        return {"ui": shown, "result": ((*regions, region), torch.from_numpy(mask)[None])}
+
+
+class RegionFromMask:
+    """Any mask -> a region."""
+
+    DESCRIPTION = "Takes a mask from elsewhere, such as a painted one or SAM's, as what moves."
+    CATEGORY = CATEGORY
+    RETURN_TYPES = ("FYC_REGIONS",)
+    RETURN_NAMES = ("regions",)
+    FUNCTION = "select"
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        return {
+            "required": {
+                "mask": ("MASK",),
+                "prompt": _PROMPT,
+                "strength": _STRENGTH,
+                "kind": _KIND,
+            },
+            "optional": {"regions": _CHAINED},
+        }
+
+    def select(
+        self,
+        mask: torch.Tensor,
+        prompt: str,
+        strength: float,
+        kind: str,
+        regions: Regions = (),
+    ) -> tuple[Regions]:
+        flat = mask[None] if mask.ndim == 2 else mask
+        if flat.ndim != 3 or len(flat) != 1:
+            raise RegionError(f"got {len(flat)} masks; expected one mask, for one region")
+        levels = np.ascontiguousarray(flat[0].float().cpu().numpy())
+        if not (levels > 0.5).any():
+            raise RegionError("got an empty mask; expected some of it white: that is what moves")
+        return ((*regions, _region(Selection(levels), levels, prompt, strength, kind)),)
+
+
+class AnimateRegions:
+    """Image and regions -> frames."""
+
+    DESCRIPTION = "Makes a clip in which the regions move and everything else is the image."
+    CATEGORY = CATEGORY
+    RETURN_TYPES = ("IMAGE", "MASK", "FYC_CLIP", "STRING")
+    RETURN_NAMES = ("frames", "mask", "clip", "settings")
+    FUNCTION = "animate"
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        return {
+            "required": {
+                "animator": ("FYC_ANIMATOR",),
+                "image": ("IMAGE",),
+                "regions": ("FYC_REGIONS",),
+                "num_frames": ("INT", {"default": 16, "min": 2, "max": 64}),
+                "fps": ("FLOAT", {"default": 8.0, "min": 0.1, "max": 120.0, "step": 0.5}),
+                "steps": (
+                    "INT",
+                    {"default": 0, "min": 0, "max": 1000, "tooltip": "0: the model's own."},
+                ),
+                "guidance_scale": (
+                    "FLOAT",
+                    {"default": 0.0, "min": 0.0, "max": 50.0, "tooltip": "0: the model's own."},
+                ),
+                "seed": (
+                    "INT",
+                    {
+                        "default": 0,
+                        "min": 0,
+                        "max": 2**63 - 1,
+                        "control_after_generate": True,
+                        "tooltip": "The same seed gives the same clip.",
+                    },
+                ),
+            }
+        }
+
+    def animate(
+        self,
+        animator: Animator,
+        image: torch.Tensor,
+        regions: Regions,
+        num_frames: int,
+        fps: float,
+        steps: int,
+        guidance_scale: float,
+        seed: int,
+    ) -> tuple[torch.Tensor, torch.Tensor, Clip, str]:
+        photo = _photo(image)
+        moving = [region for region in regions if isinstance(region, Region)]
+        held = [region for region in regions if isinstance(region, HoldStill)]
+        if not moving:
+            raise RegionError("got nothing that moves; expected a region that is not held still")
+        masks = animator.masks(photo, [*moving, *held])
+        check_masks(masks[: len(moving)], photo.shape[:2], hold_still=masks[len(moving) :])
+        bar, overall = ProgressBar(), Overall(len(moving))
+
+        def progress(stage: str, done: int, total: int) -> None:
+            check_interrupted()
+            bar.show(overall(stage, done, total)[0])
+
+        with interruptible(check_interrupted):
+            clip = animator.animate(
+                photo,
+                moving,
+                hold_still=held,
+                num_frames=num_frames,
+                fps=fps,
+                num_inference_steps=steps or None,
+                guidance_scale=guidance_scale or None,
+                seed=seed,
+                progress=progress,
+                preview=bar.show_preview,
+            )
+        frames = torch.from_numpy(clip.frames.astype(np.float32) / 255)
+        assert clip.region_mask is not None
+        mask = torch.from_numpy(clip.region_mask.astype(np.float32))[None]
+        told = {name: value for name, value in clip.settings.items() if name != "masks"}
+        return frames, mask, clip, json.dumps(told, indent=1)
+
+
+class SaveClip:
+    """Clip -> a file in ComfyUI's output folder."""
+
+    DESCRIPTION = (
+        "Saves the clip, with its settings and the graph inside: Follow-Your-Click restores the one, ComfyUI the other"
+        " (from mp4, webp and webm; a GIF has no place for it)."
+    )
+    CATEGORY = CATEGORY
+    RETURN_TYPES: ClassVar[tuple[str, ...]] = ()
+    FUNCTION = "save"
+    OUTPUT_NODE = True
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        return {
+            "required": {
+                "clip": ("FYC_CLIP",),
+                "filename_prefix": ("STRING", {"default": "follow_your_click/clip"}),
+                "format": (list(_SAVED_AS),),
+                "playback": (["loop", "ping-pong"],),
+            },
+            "hidden": {"prompt": "PROMPT", "extra_pnginfo": "EXTRA_PNGINFO"},
+        }
+
+    def save(
+        self,
+        clip: Clip,
+        filename_prefix: str,
+        format: str,
+        playback: str,
+        prompt: Any = None,
+        extra_pnginfo: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        suffix = _SAVED_AS[format]
+        place = output_place(filename_prefix, width=clip.width, height=clip.height)
+        tags = {} if prompt is None else {"prompt": json.dumps(prompt)}
+        tags |= {name: json.dumps(value) for name, value in (extra_pnginfo or {}).items()}
+        shown = clip.ping_pong() if playback == "ping-pong" else clip
+
+        def on_frame(done: int, total: int) -> None:
+            check_interrupted()
+
+        replace(shown, tags=tags).save(place.folder / f"{place.name}{suffix}", on_frame=on_frame)
+        return {"ui": {"images": [place.as_result(suffix)], "animated": (True,)}}
+
+
+@lru_cache(maxsize=2)
+def _loaded(model: str, segmenter: str, device: str | None, stamp: str) -> Animator:
+    """`stamp`: changes with the model's files."""
+    finder = load_segmenter(segmenter, device=device)
+    return Animator.from_pretrained(model, device=device, segmenter=finder)
+
+
+def _photo(image: torch.Tensor) -> npt.NDArray[np.uint8]:
+    """The one image of an IMAGE as uint8 (H, W, 3)."""
+    if image.ndim != 4 or len(image) != 1:
+        count = len(image) if image.ndim == 4 else 0
+        raise ImageError(f"got a batch of {count} images; expected one image, the photo that moves")
+    pixels = (image[0, ..., :3].clamp(0, 1) * 255).round().to(torch.uint8)
+    return np.ascontiguousarray(pixels.cpu().numpy())
+
+
+def _edits(grow: int, feather: int) -> list[Edit]:
+    edits: list[Edit] = []
+    if grow:
+        edits.append(Grow(grow) if grow > 0 else Shrink(-grow))
+    if feather:
+        edits.append(Feather(feather))
+    return edits
+
+
+def _region(
+    selection: Selection,
+    mask: npt.NDArray[np.float32],
+    prompt: str,
+    strength: float,
+    kind: str,
+) -> Region | HoldStill:
+    """A selection as what moves or is held still, its mask settled: no segmenter is asked again."""
+    settled = mask_levels(mask)
+    edits, granularity = selection.edits, selection.granularity
+    if kind == _STILL:
+        held = HoldStill(selection.areas, edits=edits, granularity=granularity)
+        return held.with_mask(settled)
+    region = Region(
+        selection.areas,
+        prompt=prompt,
+        strength=None if strength < 0 else strength,
+        edits=edits,
+        granularity=granularity,
+    )
+    return region.with_mask(settled)
+
+
+def _shown(pixels: npt.NDArray[np.uint8]) -> dict[str, str]:
+    place = temporary_place()
+    Image.fromarray(pixels).save(place.folder / f"{place.name}.png", compress_level=1)
+    return place.as_result(".png")
+
+
+NODE_CLASS_MAPPINGS: dict[str, type[Any]] = {
+    "FYC_LoadModel": LoadFollowYourClick,
+    "FYC_ClickToRegion": ClickToRegion,
+    "FYC_RegionFromMask": RegionFromMask,
+    "FYC_AnimateRegions": AnimateRegions,
+    "FYC_SaveClip": SaveClip,
+}
+NODE_DISPLAY_NAME_MAPPINGS = {
+    "FYC_LoadModel": "Load Follow-Your-Click",
+    "FYC_ClickToRegion": "Click to Region",
+    "FYC_RegionFromMask": "Region from Mask",
+    "FYC_AnimateRegions": "Animate Regions",
+    "FYC_SaveClip": "Save Clip (Follow-Your-Click)",
+}
