@@ -124,12 +124,9 @@ def _router(service: Service) -> APIRouter:
             path = service.queue.store.file(key, kind=format, playback=playback)
         except OutputError as error:
             raise HTTPException(404 if "not kept" in str(error) else 422, str(error)) from error
-        name = f"clip-{job.id[:8]}.{format}"
+        # Without a name of the server's own, so that a page can give the file its own.
         kept = {"Cache-Control": "private, max-age=86400, immutable"}
-        return FileResponse(
-            path, media_type=MEDIA_TYPES[format], filename=name, headers=kept,
-            content_disposition_type="inline",
-        )  # fmt: skip
+        return FileResponse(path, media_type=MEDIA_TYPES[format], headers=kept)
 
     @router.delete("/clips/{job_id}", status_code=204, summary="Stop a clip, or forget it")
     def stop(job: Known) -> Response:

@@ -152,7 +152,7 @@ function choose(next) {
   all('[data-tool]').forEach((button) =>
     button.setAttribute('aria-pressed', button.dataset.tool === tool));
   find('.size').hidden = tool !== 'brush' && tool !== 'erase';
-  canvas.dataset.tool = tool;
+  canvas.dataset.cursor = tool;
   if (shown) drawPointer();
 }
 
