@@ -6,6 +6,7 @@ Axis legend: H W rows and columns of the photo.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -15,7 +16,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from follow_your_click.errors import ImageError, RegionError, SettingsError
+from follow_your_click.errors import FollowYourClickError, ImageError, RegionError, SettingsError
 from follow_your_click.interfaces.api.service import Service
 from follow_your_click.interfaces.app.gestures import area_of, mending_of
 from follow_your_click.interfaces.app.overlay import to_overlay
@@ -93,13 +94,16 @@ class Studio:
         try:
             if is_clip(file):
                 return self._restored(editor, restore(file))
-            photo = self.service.read_photo(file)
+            photo = self.photos.add(self.service.read_photo(file))
         except (ImageError, SettingsError) as error:
             # Where the upload lies on the server says nothing to a visitor.
             raise type(error)(str(error).replace(str(file), "the file")) from error
         finally:
             file.unlink(missing_ok=True)
-        return with_photo(editor, self.photos.add(photo)), settings
+        # Whatever is wrong with the segmenter is said at the first click.
+        with contextlib.suppress(FollowYourClickError):
+            self.service.shelf.prepare(photo.pixels, segmenter=settings.segmenter)
+        return with_photo(editor, photo), settings
 
     def select(self, editor: Editor, gesture: Any, *, segmenter: str) -> Editor:
         """What a click, box or stroke on the photo does to the selected draft.

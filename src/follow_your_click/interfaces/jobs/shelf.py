@@ -100,6 +100,10 @@ class ModelShelf:
         _check_offered("model", settings.model, self.models)
         _check_offered("segmenter", settings.segmenter, self.segmenters)
 
+    def prepare(self, photo: npt.NDArray[np.uint8], *, segmenter: str) -> None:
+        """Look at a photo (H, W, 3) before its first click; errors as of `segmenter`."""
+        self.segmenter(segmenter).set_image(photo)
+
     def masks(
         self,
         photo: npt.NDArray[np.uint8],
