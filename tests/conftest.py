@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from follow_your_click.pipeline import RegionalAnimationPipeline
+    from follow_your_click.presets import Preset
 
 
 @pytest.fixture(scope="session")
@@ -48,3 +51,33 @@ def tiny_pipeline() -> Callable[[int], RegionalAnimationPipeline]:
         )
 
     return build
+
+
+@pytest.fixture(scope="session")
+def tiny_preset() -> Preset:
+    """Settings that go with it."""
+    from follow_your_click.presets import Preset
+
+    return Preset(
+        name="tiny",
+        size=32,
+        num_inference_steps=2,
+        guidance_scale=1.0,
+        window_strength=4.0,
+        max_window_strength=8.0,
+    )
+
+
+@pytest.fixture(scope="session")
+def tiny_model(
+    tiny_pipeline: Callable[[int], RegionalAnimationPipeline],
+    tiny_preset: Preset,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
+    """Both, for clips of up to 16 frames, as a model's folder."""
+    from follow_your_click.presets import PRESET_FILE
+
+    folder = tmp_path_factory.mktemp("tiny") / "model"
+    tiny_pipeline(16).save_pretrained(folder)
+    (folder / PRESET_FILE).write_text(tiny_preset.model_dump_json(), encoding="utf-8")
+    return folder

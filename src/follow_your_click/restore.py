@@ -21,7 +21,7 @@ from follow_your_click.errors import FollowYourClickError, ImageError, SettingsE
 from follow_your_click.photo import MAX_PIXELS, photo_sha256
 from follow_your_click.project import ProjectSettings
 from follow_your_click.region import HoldStill, Region
-from follow_your_click.region.json_forms import mask_from_png
+from follow_your_click.region.json_forms import mask_from_png, mask_to_png
 
 CLIP_SUFFIXES = (".mp4", ".webm", ".gif", ".webp", ".zip")
 MAX_SELECTIONS = 64
@@ -159,10 +159,7 @@ def _selection(data: Mapping[str, Any], mask: npt.NDArray[np.uint8]) -> dict[str
     known = {name: data[name] for name in _SELECTION if name in data}
     areas = known.get("areas")
     if not isinstance(areas, Sequence) or any(_is_elsewhere(area) for area in areas):
-        # A stroke that paints nothing new: the settled mask is what counts.
-        rows, columns = np.nonzero(mask)
-        at = [float(columns[0]) + 0.5, float(rows[0]) + 0.5] if rows.size else [0.5, 0.5]
-        return {"areas": [{"type": "brush", "points": [at], "radius": 0.5}]}
+        return {"areas": [{"type": "mask", "dtype": "uint8", "png": mask_to_png(mask)}]}
     return known
 
 

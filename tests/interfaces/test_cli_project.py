@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,27 +12,13 @@ from PIL import Image
 
 from follow_your_click.clip import Clip, read_settings
 from follow_your_click.interfaces.cli import main
-from follow_your_click.pipeline import RegionalAnimationPipeline
 from follow_your_click.segmentation import GrabCutSegmenter
 
 HEIGHT, WIDTH = 90, 140
 
 
 @pytest.fixture(scope="module")
-def model(
-    tiny_pipeline: Callable[[int], RegionalAnimationPipeline],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Path:
-    folder = tmp_path_factory.mktemp("model")
-    tiny_pipeline(16).save_pretrained(folder)
-    preset = {"name": "tiny", "size": 32, "num_inference_steps": 2, "guidance_scale": 1.0}
-    preset |= {"window_strength": 4.0, "max_window_strength": 8.0}
-    (folder / "preset.json").write_text(json.dumps(preset))
-    return folder
-
-
-@pytest.fixture(scope="module")
-def made(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def made(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with boat.png, the clip `made/` of it, and its project boat.json."""
     folder = tmp_path_factory.mktemp("made")
     pixels = np.random.default_rng(0).integers(0, 90, (HEIGHT, WIDTH, 3), np.uint8)
@@ -42,7 +27,7 @@ def made(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     words = ["--region", "click=70,45; feather=3; prompt=drift left; seed-offset=4"]
     words += ["--region", "brush=5:20,20 30,70; subtract brush=2:25,45; prompt=rise; strength=2"]
     words += ["--hold", "polygon=80,30 95,30 95,60", "--frames", "3", "--seed", "7"]
-    words += ["--model", str(model), "--segmenter", "grabcut", "--device", "cpu"]
+    words += ["--model", str(tiny_model), "--segmenter", "grabcut", "--device", "cpu"]
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         words += ["--out", "made/", "--save-project", "boat.json"]
@@ -123,3 +108,47 @@ def test_what_does_not_fit_a_project_is_one_line(
         (line,) = printed.err.splitlines()
         assert says in line and printed.out == ""
     assert sorted(path.name for path in Path().iterdir()) == before
+
+
+def test_a_clip_is_made_again_from_its_own_file(folder: Path, tiny_model: Path) -> None:
+    words = ["--model", str(tiny_model), "--device", "cpu"]
+    before = Clip.load("made").frames
+    assert main(["animate", "--project", "made", "--out", "again.zip", *words]) == 0
+    np.testing.assert_array_equal(Clip.load("again.zip").frames, before)
+    assert main(["animate", "boat.png", "--project", "again.zip", "--out", "b.mp4", *words]) == 0
+    assert read_settings("b.mp4")["regions"] == read_settings("made")["regions"]
+    assert main(["animate", "boat.png", "--project", "b.mp4", "--out", "c/", *words]) == 0
+    np.testing.assert_array_equal(Clip.load("c").frames, before)
+    assert main(["animate", "--project", "made", "--out", "d/", "--seed", "8", *words]) == 0
+    assert read_settings("d")["seed"] == 8
+
+
+def test_there_and_back(folder: Path, tiny_model: Path) -> None:
+    words = ["--model", str(tiny_model), "--device", "cpu", "--playback", "ping-pong"]
+    assert main(["animate", "--project", "boat.json", "--out", "pp.zip", *words]) == 0
+    both, once = Clip.load("pp.zip"), Clip.load("made")
+    np.testing.assert_array_equal(both.frames, once.frames[[0, 1, 2, 1]])
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--project", "b.mp4"], "does not hold its photo exactly; give the photo as IMAGE"),
+        (
+            ["other.png", "--project", "b.mp4"],
+            "other.png is not the photo that b.mp4 was made from",
+        ),
+        (["--project", "made", "--resegment"], "--resegment with a clip"),
+        (["--project", "made", "--save-project", "x.json"], "give the photo as IMAGE"),
+        (["--project", "broken.mp4"], "broken.mp4 cannot be read as a clip"),
+    ],
+)
+def test_what_does_not_fit_a_clip_is_one_line(
+    folder: Path, capsys: pytest.CaptureFixture[str], words: list[str], said: str
+) -> None:
+    Clip.load("made").save("b.mp4")
+    Path("broken.mp4").write_bytes(b"no video")
+    Image.new("RGB", (WIDTH, HEIGHT)).save("other.png")
+    assert main(["animate", *words, "--out", "x.mp4"]) == 2
+    line = capsys.readouterr().err
+    assert said in line and not Path("x.mp4").exists()

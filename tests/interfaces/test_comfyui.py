@@ -38,16 +38,10 @@ class Interrupted(Exception):
 
 
 @pytest.fixture
-def animator(tiny_pipeline: Callable[[int], RegionalAnimationPipeline]) -> Animator:
-    preset = Preset(
-        name="tiny",
-        size=32,
-        num_inference_steps=2,
-        guidance_scale=1.0,
-        window_strength=4.0,
-        max_window_strength=8.0,
-    )
-    return Animator(tiny_pipeline(16), preset, GrabCutSegmenter())
+def animator(
+    tiny_pipeline: Callable[[int], RegionalAnimationPipeline], tiny_preset: Preset
+) -> Animator:
+    return Animator(tiny_pipeline(16), tiny_preset, GrabCutSegmenter())
 
 
 @pytest.fixture

@@ -174,3 +174,33 @@ def test_no_server_is_one_line() -> None:
     with pytest.raises(ServerError, match="is the server running") as error:
         client.models()
     assert "\n" not in str(error.value)
+
+
+def test_many_clients_get_their_own_photos(
+    make_service: Callable[..., Service], worker: PhotoWorker
+) -> None:
+    """Twenty at once, with room for four: each in the end has its own photo back, refused ones come again."""
+    running = Running(make_service(max_waiting=4, max_waiting_per_owner=4))
+    wrong: list[str] = []
+
+    def visit(level: int) -> None:
+        photo = np.full((*SIZE[::-1], 3), level, np.uint8)
+        with Client(running.url) as client:
+            for _ in range(200):
+                try:
+                    clip = client.animate(photo, [REGION], num_frames=2, seed=level)
+                except BusyError:
+                    time.sleep(0.05)
+                    continue
+                if (clip.frames != level).any() or clip.settings["seed"] != level:
+                    wrong.append(f"{level}: not its own")
+                return
+        wrong.append(f"{level}: never had its turn")
+
+    threads = [threading.Thread(target=visit, args=(level,)) for level in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    running.stop()
+    assert not wrong

@@ -6,7 +6,6 @@ import json
 import threading
 import time
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -24,31 +23,15 @@ from follow_your_click.interfaces.jobs import (
     ModelShelf,
 )
 from follow_your_click.interfaces.jobs.worker import interruptible, warnings_heard
-from follow_your_click.pipeline import RegionalAnimationPipeline
-from follow_your_click.presets import PRESET_FILE, Preset
 from follow_your_click.project import ProjectSettings
 from follow_your_click.region import Click, HoldStill, Polygon, Region
 
 AREA = Polygon(((20, 20), (60, 20), (60, 60), (20, 60)))
 
 
-@pytest.fixture(scope="module")
-def model(
-    tmp_path_factory: pytest.TempPathFactory,
-    tiny_pipeline: Callable[[int], RegionalAnimationPipeline],
-) -> str:
-    folder = tmp_path_factory.mktemp("model")
-    tiny_pipeline(16).save_pretrained(folder)
-    preset = Preset(
-        name="tiny",
-        size=32,
-        num_inference_steps=2,
-        guidance_scale=1.0,
-        window_strength=4.0,
-        max_window_strength=8.0,
-    )
-    (folder / PRESET_FILE).write_text(preset.model_dump_json(), encoding="utf-8")
-    return str(folder)
+@pytest.fixture
+def model(tiny_model: Path) -> str:
+    return str(tiny_model)
 
 
 @pytest.fixture
