@@ -114,4 +114,6 @@ def serve_command(
             host=host,
             port=port,
             ready=lambda address: say(f"the API is at {address}/v1  (stop it with Ctrl+C)"),
+            replicas=replicas,
+            min_replicas=min_replicas,
         )

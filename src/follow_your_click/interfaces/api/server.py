@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import signal
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
 from typing import TYPE_CHECKING
 
 from follow_your_click.errors import MissingExtraError, SettingsError
 from follow_your_click.interfaces.api.guards import Guard
 from follow_your_click.interfaces.api.service import Service, ServiceSettings, running
+from follow_your_click.interfaces.jobs import ModelShelf, Worker
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -59,6 +60,8 @@ def serve(
     port: int,
     ready: Callable[[str], None],
     build: Build = api_app,
+    replicas: int | None = None,
+    min_replicas: int | None = None,
 ) -> None:
     """Serve until the process is interrupted; leaves no files behind.
 
@@ -68,9 +71,10 @@ def serve(
         port: 1 to 65535.
         ready: called with the address once it can be asked.
         build: makes the application; by default the API alone.
+        replicas, min_replicas: processes of a Ray cluster that make the clips; None: threads of this one.
 
     Raises:
-        MissingExtraError: fastapi is not installed.
+        MissingExtraError: fastapi, or Ray for replicas, is not installed.
         ModelError: the model cannot be loaded.
         SettingsError: an address that cannot be listened on.
     """
@@ -78,9 +82,31 @@ def serve(
     if not 1 <= port <= 65535:
         raise SettingsError(f"got port {port}; expected 1 to 65535")
     # Before the model: whoever mistypes the port should not wait for it.
-    with listening(host, port) as listener, stopped_by_signal(), running(settings) as service:
-        service.shelf.animator(settings.models[0], device=settings.devices[0])
+    with (
+        listening(host, port) as listener,
+        stopped_by_signal(),
+        _workers(settings, replicas, min_replicas) as workers,
+        running(settings, workers=workers) as service,
+    ):
+        if workers is None:
+            service.shelf.animator(settings.models[0], device=settings.devices[0])
         run(service, build(service), listener, host=host, ready=lambda: ready(address(host, port)))
+
+
+@contextlib.contextmanager
+def _workers(
+    settings: ServiceSettings, count: int | None, minimum: int | None
+) -> Iterator[Callable[[ModelShelf], Sequence[Worker]] | None]:
+    """What makes the clips: replicas, or None for this process."""
+    if count is None:
+        if minimum is not None:
+            raise SettingsError("got --min-replicas without --replicas; give both")
+        yield None
+        return
+    from follow_your_click.interfaces.cluster import replicas
+
+    with replicas(settings, count=count, minimum=minimum) as workers:
+        yield workers
 
 
 def run(
