@@ -1,6 +1,6 @@
 """Many clients at once against one server on this machine: does anybody see another's photo, and does memory stay bounded?
 
-    python benchmarks/load.py [--clients 50] [--seconds 60] [--model mini] [--json FILE]
+    python benchmarks/load.py [--clients 50] [--seconds 60] [--model mini] [--replicas N] [--json FILE]
 
 Starts `fyc serve` itself on loopback, with room for 16 waiting clips. Every client has a photo of its own colours, asks
 for a clip of it, waits, fetches the frames, and compares all that must not move with its own photo, pixel by pixel; told
@@ -60,7 +60,7 @@ class Seen:
 
 
 @contextmanager
-def served(model: str) -> Iterator[tuple[str, int]]:
+def served(model: str, replicas: int) -> Iterator[tuple[str, int]]:
     """The address of `fyc serve`, and its process."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
@@ -68,6 +68,7 @@ def served(model: str) -> Iterator[tuple[str, int]]:
     words = ["serve", "--port", str(port), "--model", model, "--queue", "16"]
     # All clients have one address: its share of the line is the whole line here.
     words += ["--queue-per-owner", "16", "--segmenter", "grabcut"]
+    words += ["--replicas", str(replicas)] if replicas else []
     with tempfile.NamedTemporaryFile("w+") as log:
         server = subprocess.Popen([sys.executable, "-c", program, *words], stderr=log)
         try:
@@ -169,10 +170,12 @@ def main() -> None:
     parser.add_argument("--clients", type=int, default=50)
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--model", default="mini")
+    parser.add_argument("--replicas", type=int, default=0, help="of a Ray cluster; 0: threads")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
-    seen, memory = Seen(), []
-    with served(arguments.model) as (address, pid):
+    seen, memory, asked = Seen(), [], time.monotonic()
+    with served(arguments.model, arguments.replicas) as (address, pid):
+        ready = time.monotonic() - asked
         until = time.monotonic() + arguments.seconds
         threads = [
             threading.Thread(target=visit, args=(client, address, until, seen), daemon=True)
@@ -192,6 +195,7 @@ def main() -> None:
     figures: dict[str, Any] = {
         "clients": arguments.clients,
         "seconds": arguments.seconds,
+        "seconds until the server answers": round(ready, 1),
         **dict(sorted(seen.counts.items())),
         "wait for a clip, median (s)": round(waits[len(waits) // 2], 2),
         "wait for a clip, longest (s)": round(waits[-1], 2),

@@ -90,7 +90,11 @@ class StubWorker:
                 for each in request.regions
             ],
             "hold_still": [each.without_mask().to_json() for each in request.hold_still],
-            "masks": [mask_to_png(each.mask) for each in (*request.regions, *request.hold_still)],
+            "masks": [
+                mask_to_png(each.mask)
+                for each in (*request.regions, *request.hold_still)
+                if each.mask is not None
+            ],
         }
         return Clip(photo, (Patch(4, 4, patch),), len(patch), settings=settings)
 

@@ -19,34 +19,11 @@ from follow_your_click.project import ProjectSettings
 from follow_your_click.region import Click, Region, Selection
 from follow_your_click.segmentation.resolve import save_mask
 
-ANIMATE = """Animate one object of a photo: it moves as the motion prompt says, and everything else stays still.
-
-Args:
-    photo: The photo.
-    x: Where the object is: pixels from the photo's left edge.
-    y: Where the object is: pixels from the photo's top edge.
-    motion_prompt: How it moves, as a short phrase such as "drift left", "sway" or "turn the head".
-    strength: How far it moves, in pixels per frame as if the photo's short side were 256 px; 0 lets the model choose.
-    num_frames: Frames of the clip, 2 to 16.
-    seed: The same seed gives the same clip.
-
-Returns:
-    The clip, an mp4 file with its settings inside.
-"""
-SEGMENT = """Show what a click on a photo selects.
-
-Args:
-    photo: The photo.
-    x: Pixels from the photo's left edge.
-    y: Pixels from the photo's top edge.
-
-Returns:
-    The mask, a grey PNG of the photo's size: white is selected.
-"""
-
 
 class Programs:
-    """The two endpoints, for whatever calls them.
+    """The two endpoints; what they say of themselves, argument by argument, is what agents read.
+
+    Mistakes are raised as gr.Error, with one line.
 
     Args:
         studio: what does the work.
@@ -66,7 +43,21 @@ class Programs:
         num_frames: float,
         seed: float,
     ) -> str:
-        """Make the clip and wait for it; raises gr.Error with one line for what cannot be done."""
+        """Animate one object of a photo: it moves as the motion prompt says, and everything else stays still.
+
+        Args:
+            photo: The photo.
+            x: Where the object is: pixels from the photo's left edge.
+            y: Where the object is: pixels from the photo's top edge.
+            motion_prompt: How it moves, as a short phrase such as "drift left", "sway" or "turn the head".
+            strength: How far it moves, in pixels per frame as if the photo's short side were 256 px; 0 lets the
+                model choose.
+            num_frames: Frames of the clip, 2 to 16.
+            seed: The same seed gives the same clip.
+
+        Returns:
+            The clip, an mp4 file with its settings inside.
+        """
         try:
             pixels = self._read(photo)
             region = Region(Click(x, y), prompt=motion_prompt, strength=strength or None)
@@ -83,7 +74,16 @@ class Programs:
             raise gr.Error(str(error)) from error
 
     def segment(self, photo: str, x: float, y: float) -> str:
-        """Find the mask; raises gr.Error with one line for what cannot be done."""
+        """Show what a click on a photo selects.
+
+        Args:
+            photo: The photo.
+            x: Pixels from the photo's left edge.
+            y: Pixels from the photo's top edge.
+
+        Returns:
+            The mask, a grey PNG of the photo's size: white is selected.
+        """
         try:
             pixels = self._read(photo)
             segmenter = self._defaults()["segmenter"]
@@ -109,8 +109,6 @@ class Programs:
 def add_programs(studio: Studio) -> None:
     """Add both endpoints to the page that is being built; nothing of them is seen."""
     programs = Programs(studio)
-    # Their documentation, argument by argument, is what agents read.
-    Programs.animate.__doc__, Programs.segment.__doc__ = ANIMATE, SEGMENT
     with gr.Row(visible=False):
         photo = gr.Image(type="filepath", image_mode=None, label="photo")
         x, y = gr.Number(label="x"), gr.Number(label="y")
