@@ -78,7 +78,7 @@ def build_page(studio: Studio, *, max_bytes: int) -> gr.Blocks:
                 start = handlers.photo_value(Editor())
                 controls["photo"] = _component("photo", start, "upload select apply undo clear")
             with gr.Column(
-                scale=5, min_width=320, visible=False, elem_id="result-column"
+                scale=6, min_width=320, visible=False, elem_id="result-column"
             ) as result_column:
                 nothing = handlers.clips_value((), ())
                 controls["result"] = _component("result", nothing, "end retry edit")

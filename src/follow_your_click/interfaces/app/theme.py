@@ -14,6 +14,7 @@ footer { display: none !important; }
 #title { margin: 0 0 2px; }
 #title h1 { font-size: 1.25rem; margin: 0; }
 #title p { margin: 0; opacity: .75; }
+#photo, #result { padding: 0 !important; }
 #regions .wrap { gap: 6px; }
 #regions label { padding: 5px 10px; }
 #regions label::before {
