@@ -1,5 +1,6 @@
 # make demo      install into .venv, animate an example photo: outputs/demo.mp4 and its contact sheet outputs/demo.png
-# make test      install with the dev tools, then everything that CI runs: check and the tests
+# make test      install with the dev tools, then everything that CI runs: check, the tests, the tests in a browser
+# make test-browser   the last of them alone; skipped where no Chromium is installed (or named by CHROMIUM=/path)
 # make check     lint, format and types only
 # make install   the package alone, in .venv
 # make clean     remove .venv, outputs and caches
@@ -17,7 +18,7 @@ DEMO_PROMPT := rise slowly
 TEST_ENV := OMP_NUM_THREADS=1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check install clean
+.PHONY: help demo test test-browser check install clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -37,7 +38,12 @@ check: $(VENV)/.installed-dev
 	$(BIN)/mypy
 
 test: check
-	$(TEST_ENV) $(BIN)/pytest -n 2
+	$(TEST_ENV) $(BIN)/pytest -n 2 --ignore=tests/browser
+	$(TEST_ENV) $(BIN)/pytest tests/browser
+
+# One after the other: they start servers, and look at the clock.
+test-browser: $(VENV)/.installed-dev
+	$(TEST_ENV) $(BIN)/pytest tests/browser
 
 clean:
 	rm -rf $(VENV) outputs build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

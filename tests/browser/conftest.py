@@ -1,6 +1,6 @@
 """A real browser, and `fyc app` as a user starts it.
 
-Skipped where gradio, playwright or a Chromium is missing. CHROMIUM names another browser program.
+Skipped where no Chromium is found. CHROMIUM names another browser program.
 """
 
 from __future__ import annotations
@@ -17,9 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-pytest.importorskip("gradio", reason='needs the extra: pip install "follow-your-click[app]"')
-sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+from playwright.sync_api import sync_playwright
 
 ROOT = Path(__file__).parents[2]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -81,7 +79,7 @@ def address(served: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
-    with sync_api.sync_playwright() as playwright:
+    with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=browser_program(), args=list(SWITCHES))
         yield browser
         browser.close()

@@ -11,11 +11,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
-
-pytest.importorskip("fastapi.sse", reason='needs the extra: pip install "follow-your-click[serve]"')
-
 from fastapi.testclient import TestClient
+from PIL import Image
 
 from follow_your_click.clip import Clip
 from follow_your_click.interfaces.api.guards import Guard

@@ -11,8 +11,6 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
-pytest.importorskip("gradio", reason='needs the extra: pip install "follow-your-click[app]"')
-
 from follow_your_click.clip import Clip, Patch
 from follow_your_click.interfaces.api.service import Service, ServiceSettings
 from follow_your_click.interfaces.app import overlay
