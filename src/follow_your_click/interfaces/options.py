@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Annotated, Any, Literal, get_type_hints
 
 import typer
 
@@ -34,3 +38,33 @@ PlaybackOption = Annotated[
     Literal["loop", "ping-pong"],
     typer.Option(help="At its end: from the start again, or back the way it came."),
 ]
+
+
+def takes_options(
+    name: str, group: type[Any]
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """For a command: the fields of a dataclass as options, in place of its parameter `name`.
+
+    Typer reads options off a function's signature; so that is what is changed.
+    """
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(command)
+        def with_options(**given: Any) -> None:
+            words = {field.name: given.pop(field.name) for field in fields(group)}
+            command(**{name: group(**words)}, **given)
+
+        hints = get_type_hints(group, include_extras=True)
+        kind = inspect.Parameter.KEYWORD_ONLY
+        options = [
+            inspect.Parameter(field.name, kind, default=field.default, annotation=hints[field.name])
+            for field in fields(group)
+        ]
+        parameters: list[inspect.Parameter] = []
+        for parameter in inspect.signature(command, eval_str=True).parameters.values():
+            own = options if parameter.name == name else [parameter.replace(kind=kind)]
+            parameters += own
+        with_options.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        return with_options
+
+    return decorate

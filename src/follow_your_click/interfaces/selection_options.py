@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import functools
-import inspect
-from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+
+from follow_your_click.interfaces.options import takes_options
 
 if TYPE_CHECKING:
     from follow_your_click.region import Area, Box, Edit
@@ -121,29 +120,5 @@ class SelectionOptions:
         return tuple(edit for text in self.edit or [] for edit in parse_edits(text))
 
 
-def takes_selection(command: Callable[..., None]) -> Callable[..., None]:
-    """A command with the fields of SelectionOptions as options, in place of its parameter `selection`.
-
-    Typer reads options off a function's signature; so that is what is changed.
-    """
-
-    @functools.wraps(command)
-    def with_options(**given: Any) -> None:
-        words = {field.name: given.pop(field.name) for field in fields(SelectionOptions)}
-        command(selection=SelectionOptions(**words), **given)
-
-    hints = get_type_hints(SelectionOptions, include_extras=True)
-    options = [
-        inspect.Parameter(
-            field.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=hints[field.name]
-        )
-        for field in fields(SelectionOptions)
-    ]
-    parameters: list[inspect.Parameter] = []
-    for parameter in inspect.signature(command, eval_str=True).parameters.values():
-        if parameter.name == "selection":
-            parameters += options
-        else:
-            parameters.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
-    with_options.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    return with_options
+takes_selection = takes_options("selection", SelectionOptions)
+"""A command with the fields of SelectionOptions as options, in place of its parameter `selection`."""

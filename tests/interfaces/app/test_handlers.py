@@ -199,6 +199,8 @@ def test_another_seed_and_variations(handlers: Handlers, editor: Editor) -> None
     assert len(several) == 1 + VARIATIONS == 1 + len(value["batch"])
     assert len({clip.settings.seed for clip in several}) == 1 + VARIATIONS
     assert seed == gr.skip()
+    for clip in several:
+        clip.job.finished()
     assert len(handlers.retry(_event(count=10**9), *arguments)[2]["batch"]) <= VARIATIONS
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -98,3 +99,18 @@ def test_every_argument_is_documented(client: Client) -> None:
     assert "everything else stays still" in str(described["/animate"])
     names = [each["parameter_name"] for each in described["/animate"]["parameters"]]
     assert names[:4] == ["photo", "x", "y", "motion_prompt"]
+
+
+def test_files_of_the_server_are_not_served(url: str, studio: Studio, editor: Any) -> None:
+    """Neither the machine's, nor the working folder's, nor other visitors' photos and clips by their place."""
+    auth = ("me", "secret")
+    photo = studio.photos.picture(editor.photo.key)
+    assert photo is not None
+    for path in ("/etc/passwd", "pyproject.toml", str(Path.cwd() / "pyproject.toml"), str(photo)):
+        for route in ("gradio_api/file=", "file="):
+            answer = httpx.get(f"{url}/{route}{path}", auth=auth, follow_redirects=True)
+            assert answer.status_code in (403, 404), (route, path, answer.status_code)
+    shown = httpx.get(f"{url}/page/photos/{editor.photo.key}", auth=auth)
+    assert shown.status_code == 200 and shown.content == photo.read_bytes()
+    for key in ("..", "%2e%2e%2fclips", "x"):
+        assert httpx.get(f"{url}/page/photos/{key}", auth=auth).status_code in (404, 405)

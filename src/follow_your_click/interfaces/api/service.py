@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import secrets
+import shutil
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -117,11 +119,13 @@ class Service:
         Raises:
             ImageError: no photo, a damaged one, or one with too many pixels; TooLargeError for the last.
         """
-        with self._decoding, tempfile.NamedTemporaryFile(dir=self.uploads) as file:
-            while chunk := upload.read(_CHUNK):
-                file.write(chunk)
-            file.flush()
-            return self._mapped(self.read_photo(Path(file.name)))
+        with self._decoding, self._temporary() as file:
+            try:
+                with file.open("wb") as out:
+                    shutil.copyfileobj(upload, out, _CHUNK)
+            except OSError as error:
+                raise _not_kept(error) from error
+            return self._mapped(self.read_photo(file))
 
     def read_photo(self, file: Path) -> npt.NDArray[np.uint8]:
         """The pixels (H, W, 3) of a photo's file; its name is not said to anybody.
@@ -154,12 +158,26 @@ class Service:
 
     def _mapped(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
         try:
-            with tempfile.NamedTemporaryFile(dir=self.uploads, suffix=".npy") as file:
-                np.save(file.name, pixels)
-                # The file's name goes at once, its pixels with the last that holds them.
-                return np.asarray(np.load(file.name, mmap_mode="r"))
+            with self._temporary() as file, file.open("w+b") as out:
+                np.save(out, pixels)
+                out.flush()
+                return np.asarray(np.load(file, mmap_mode="r"))
         except OSError as error:
-            raise OutputError(f"the photo cannot be kept: {error.strerror or error}") from error
+            raise _not_kept(error) from error
+
+    @contextmanager
+    def _temporary(self) -> Iterator[Path]:
+        """A file's name that goes at the end; what is still mapped lives on without it (on Windows, until the end)."""
+        file = self.uploads / secrets.token_hex(16)
+        try:
+            yield file
+        finally:
+            with suppress(OSError):
+                file.unlink(missing_ok=True)
+
+
+def _not_kept(error: OSError) -> OutputError:
+    return OutputError(f"the photo cannot be kept: {error.strerror or error}")
 
 
 class TooLargeError(ImageError):
@@ -177,7 +195,7 @@ def running(
     Raises:
         ModelError: the model cannot be loaded.
     """
-    with tempfile.TemporaryDirectory(prefix="fyc-server-") as name:
+    with tempfile.TemporaryDirectory(prefix="fyc-server-", ignore_cleanup_errors=True) as name:
         os.environ["GRADIO_TEMP_DIR"] = str(Path(name) / "uploads")  # read when the page is built
         service = Service(settings, Path(name), workers=workers)
         try:

@@ -6,6 +6,7 @@ Axis legend: H W rows and columns of the photo; last axis red, green, blue.
 from __future__ import annotations
 
 import secrets
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,10 +83,8 @@ class PhotoFiles:
         self._remove(self.folder / photo.key)
 
     def _remove(self, folder: Path) -> None:
-        for name in (_PIXELS, _PICTURE):
-            (folder / name).unlink(missing_ok=True)
-        if folder.is_dir():
-            folder.rmdir()
+        # Windows keeps a file that is still mapped; it goes with the server's folder.
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _as_jpeg(pixels: npt.NDArray[np.uint8]) -> bytes:
