@@ -17,12 +17,8 @@ import pytest
 
 from follow_your_click.errors import SettingsError
 from follow_your_click.interfaces.app import server
-from follow_your_click.interfaces.app.handlers import (
-    VARIATIONS,
-    Handlers,
-    settings_from,
-    settings_shown,
-)
+from follow_your_click.interfaces.app.fields import settings_from, settings_shown
+from follow_your_click.interfaces.app.handlers import VARIATIONS, Handlers
 from follow_your_click.interfaces.app.page import IDEAS, build_page
 from follow_your_click.interfaces.app.state import Editor
 from follow_your_click.interfaces.app.studio import MAX_CLIPS, Studio

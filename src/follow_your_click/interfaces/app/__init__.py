@@ -1,13 +1,15 @@
 """The web page: click an object in a photo, say how it moves, watch the clip.
 
-    state.py    what a visitor is working on; every change a pure function
-    overlay.py  the shown picture, and the way from its pixels to the photo's
-    jobs.py     progress, cancelling, warnings
-    studio.py   the actions, through Animator
-    page.py     the layout (gradio)
-    events.py   which control calls which action (gradio)
-    theme.py    colours, fonts, sizes
-    server.py   from a model's name to a page that answers
+    state.py     what a visitor is working on; every change a pure function
+    gestures.py  what a hand did on the photo, as the browser tells it
+    photos.py    open photos, on disk
+    overlay.py   the masks that are laid over the photo
+    studio.py    the actions
+    handlers.py  which control does which of them; fields.py: what its fields hold (gradio)
+    page.py      the layout, events.py its wiring, theme.py its looks (gradio)
+    static/      the photo that is drawn on, and the clips: two components of our own
+    programs.py  endpoints for gradio's client and for agents (gradio)
+    server.py    page and API under one address
 
-gradio is an extra, imported by page.py, events.py, theme.py and inside server.py only.
+gradio is an extra; importing this package alone does not need it.
 """

@@ -13,9 +13,15 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import gradio as gr
-import numpy as np
 
-from follow_your_click.errors import FollowYourClickError, SettingsError
+from follow_your_click.errors import FollowYourClickError
+from follow_your_click.interfaces.app.fields import (
+    clip_value,
+    list_of,
+    settings_from,
+    settings_shown,
+    with_typed,
+)
 from follow_your_click.interfaces.app.overlay import COLOURS, as_data_url, draw
 from follow_your_click.interfaces.app.state import (
     Editor,
@@ -25,12 +31,10 @@ from follow_your_click.interfaces.app.state import (
     delete_draft,
     select_draft,
     undo,
-    with_fields,
     with_place,
 )
 from follow_your_click.interfaces.app.studio import MAX_CLIPS, AskedClip, Studio
 from follow_your_click.interfaces.app.theme import chips
-from follow_your_click.project import ProjectSettings
 from follow_your_click.region import Box, Click
 
 MAX_SEED = 2**31
@@ -83,7 +87,7 @@ class Handlers:
         return {
             "answer": next(self._answers),
             "batch": list(batch),
-            "clips": [_clip_value(clip) for clip in clips],
+            "clips": [clip_value(clip) for clip in clips],
         }
 
     def refreshed(self, editor: Editor) -> list[Any]:
@@ -95,7 +99,7 @@ class Handlers:
         return [
             editor,
             self.photo_value(editor),
-            _list_of(editor),
+            list_of(editor),
             chips(editor),
             draft.number,
             draft.name,
@@ -115,7 +119,7 @@ class Handlers:
         A file that is neither leaves the photo that was there.
         """
         fields, settings = values[:5], values[5:]
-        before = editor = _with_typed(editor, *fields)
+        before = editor = with_typed(editor, *fields)
         shown: list[Any] = [gr.skip() for _ in settings]
         try:
             now = settings_from(*settings)
@@ -167,10 +171,10 @@ class Handlers:
     # Regions
 
     def select_region(self, editor: Editor, number: int, *fields: Any) -> list[Any]:
-        return self.refreshed(select_draft(_with_typed(editor, *fields), number))
+        return self.refreshed(select_draft(with_typed(editor, *fields), number))
 
     def new_region(self, editor: Editor, *fields: Any, kind: Kind = "moves") -> list[Any]:
-        editor = _with_typed(editor, *fields)
+        editor = with_typed(editor, *fields)
         try:
             editor = add_draft(editor, kind)
         except FollowYourClickError as error:
@@ -185,8 +189,8 @@ class Handlers:
 
     def keep_fields(self, editor: Editor, *fields: Any) -> list[Any]:
         """What was typed goes into its region, and into the list."""
-        editor = _with_typed(editor, *fields)
-        return [editor, _list_of(editor)]
+        editor = with_typed(editor, *fields)
+        return [editor, list_of(editor)]
 
     def show_strength(self, automatic: bool) -> Any:
         return gr.Slider(visible=not automatic)
@@ -221,7 +225,7 @@ class Handlers:
     ) -> list[Any]:
         fields, numbers = values[:5], values[5:]
         try:
-            editor = _with_typed(editor, *fields)
+            editor = with_typed(editor, *fields)
             settings = settings_from(*numbers)
             seeds = [settings.seed] if same_seed else _drawn(count)
             asked = self.studio.ask(editor, settings, seeds=seeds, owner=_owner(request))
@@ -279,44 +283,6 @@ class Handlers:
         self.studio.discard([editor.photo], kept=[])
 
 
-def settings_from(
-    seed: Any,
-    num_frames: Any,
-    fps: Any,
-    num_inference_steps: Any,
-    guidance_scale: Any,
-    model: str,
-    segmenter: str,
-) -> ProjectSettings:
-    """What the page's fields hold; 0 or nothing for steps or guidance is the model's own.
-
-    Raises:
-        SettingsError: an empty field, or no number. `Animator.animate` checks the ranges.
-    """
-    return ProjectSettings(
-        model=model,
-        segmenter=segmenter,
-        num_frames=_whole("frames", num_frames),
-        fps=_number("frames per second", fps),
-        num_inference_steps=_whole("steps", num_inference_steps) if num_inference_steps else None,
-        guidance_scale=_number("guidance", guidance_scale) if guidance_scale else None,
-        seed=_whole("seed", seed),
-    )
-
-
-def settings_shown(settings: ProjectSettings) -> list[Any]:
-    """The values of the page's fields, in the order of `settings_from`."""
-    return [
-        settings.seed,
-        settings.num_frames,
-        settings.fps,
-        settings.num_inference_steps or 0,
-        settings.guidance_scale or 0,
-        settings.model,
-        settings.segmenter,
-    ]
-
-
 def _data(event: gr.EventData) -> dict[str, Any]:
     """What the browser sent along; nothing of it can be relied on."""
     data = event._data
@@ -329,75 +295,3 @@ def _owner(request: gr.Request) -> str:
 
 def _drawn(count: int) -> list[int]:
     return [secrets.randbelow(MAX_SEED) for _ in range(count)]
-
-
-def _with_typed(
-    editor: Editor,
-    owner: float,
-    name: str | None,
-    prompt: str | None,
-    automatic: bool,
-    strength: float | None,
-) -> Editor:
-    return with_fields(
-        editor,
-        int(owner),
-        name=name or "",
-        prompt=prompt or "",
-        strength=None if automatic else strength,
-    )
-
-
-def _list_of(editor: Editor) -> Any:
-    choices = []
-    for draft in editor.drafts:
-        said = "held still" if draft.kind == "still" else draft.prompt.strip()
-        choices.append((f"{draft.name}: {said}" if said else draft.name, draft.number))
-    return gr.Radio(choices=choices, value=editor.selected)
-
-
-def _clip_value(clip: AskedClip) -> dict[str, Any]:
-    photo, settings = clip.photo, clip.settings
-    moves = [draft for draft in clip.editor.drafts if draft.begun and draft.kind == "moves"]
-    still = [draft.name for draft in clip.editor.drafts if draft.begun and draft.kind == "still"]
-    lines = [
-        *((draft.name, f"{draft.prompt}, strength {_strength(draft.strength)}") for draft in moves),
-        *((name, "held still") for name in still),
-        ("seed", f"{settings.seed}"),
-        ("frames", f"{settings.num_frames} at {settings.fps:g} per second"),
-        ("steps", f"{settings.num_inference_steps or 'the model’s own'}"),
-        ("guidance", f"{settings.guidance_scale or 'the model’s own'}"),
-        ("model", settings.model),
-        ("segmenter", settings.segmenter),
-        ("photo", f"{photo.width} x {photo.height} px"),
-    ]
-    return {
-        "id": clip.job.id,
-        "title": clip.title,
-        "width": photo.width,
-        "height": photo.height,
-        "photo": f"page/photos/{photo.key}",
-        "settings": [list(line) for line in lines],
-    }
-
-
-def _strength(strength: float | None) -> str:
-    return "that suits the model" if strength is None else f"{strength:g}"
-
-
-def _whole(name: str, value: Any) -> int:
-    number = _number(name, value)
-    if number != int(number):
-        raise SettingsError(f"{name}: got {number:g}, expected a whole number")
-    return int(number)
-
-
-def _number(name: str, value: Any) -> float:
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        number = float("nan")
-    if not np.isfinite(number):
-        got = "nothing" if value is None else repr(value)
-        raise SettingsError(f"{name}: got {got}, expected a number")
-    return number

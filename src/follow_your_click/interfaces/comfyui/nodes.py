@@ -26,12 +26,22 @@ from follow_your_click.interfaces.comfyui.host import (
     output_place,
     temporary_place,
 )
+from follow_your_click.interfaces.comfyui.inputs import (
+    AUTO,
+    BEST_GUESS,
+    CHAINED,
+    HELD_STILL,
+    KIND,
+    MOVES,
+    PROMPT,
+    SAVED_AS,
+    STRENGTH,
+)
 from follow_your_click.interfaces.comfyui.points import points_to_areas
 from follow_your_click.interfaces.jobs.progress import Overall
 from follow_your_click.interfaces.jobs.worker import interruptible
 from follow_your_click.presets import EMBEDDED, find_model
 from follow_your_click.region import (
-    MAX_STRENGTH,
     Edit,
     Feather,
     Granularity,
@@ -48,44 +58,6 @@ from follow_your_click.segmentation.resolve import check_masks
 CATEGORY = "Follow Your Click"
 Regions = tuple[Region | HoldStill, ...]
 """What FYC_REGIONS is: regions with settled masks, in the order in which they were chained."""
-
-_AUTO = "auto"
-_OWN = "model's choice"
-_GUESS = "best guess"
-_MOVES, _STILL = "moves", "held still"
-_SAVED_AS = {
-    "mp4": ".mp4",
-    "webp": ".webp",
-    "gif": ".gif",
-    "webm, transparent": ".webm",
-    "PNG frames": ".zip",
-}
-
-_PROMPT: tuple[str, dict[str, Any]] = (
-    "STRING",
-    {
-        "default": "drift left",
-        "tooltip": 'How it moves: "sway", "turn the head", "rise slowly" ...',
-    },
-)
-_STRENGTH: tuple[str, dict[str, Any]] = (
-    "FLOAT",
-    {
-        "default": -1.0,
-        "min": -1.0,
-        "max": MAX_STRENGTH,
-        "step": 0.25,
-        "tooltip": "Pixels per frame, as if the image's short side were 256 px; -1 lets the model choose.",
-    },
-)
-_KIND: tuple[list[str], dict[str, Any]] = (
-    [_MOVES, _STILL],
-    {"tooltip": "Whether it moves, or must not move even where something else reaches into it."},
-)
-_CHAINED: tuple[str, dict[str, Any]] = (
-    "FYC_REGIONS",
-    {"tooltip": "Regions selected before; this one lies on top of them."},
-)
 
 
 class LoadFollowYourClick:
@@ -109,7 +81,7 @@ class LoadFollowYourClick:
                     list(SEGMENTER_NAMES),
                     {"tooltip": "embedded and grabcut come along; the others need their weights."},
                 ),
-                "device": ([_AUTO, "cpu", "cuda", "mps"], {"tooltip": "Where the model runs."}),
+                "device": ([AUTO, "cpu", "cuda", "mps"], {"tooltip": "Where the model runs."}),
             }
         }
 
@@ -121,7 +93,7 @@ class LoadFollowYourClick:
 
     def load(self, model: str, segmenter: str, device: str) -> tuple[Animator]:
         stamp = self.IS_CHANGED(model, segmenter, device)
-        return (_loaded(model, segmenter, None if device == _AUTO else device, stamp),)
+        return (_loaded(model, segmenter, None if device == AUTO else device, stamp),)
 
 
 class ClickToRegion:
@@ -149,11 +121,11 @@ class ClickToRegion:
                         "tooltip": "What was picked, in the image's own pixels (JSON).",
                     },
                 ),
-                "prompt": _PROMPT,
-                "strength": _STRENGTH,
-                "kind": _KIND,
+                "prompt": PROMPT,
+                "strength": STRENGTH,
+                "kind": KIND,
                 "a_click_means": (
-                    [_GUESS, "part", "object", "whole"],
+                    [BEST_GUESS, "part", "object", "whole"],
                     {"tooltip": "How much of the object a click selects."},
                 ),
                 "grow": (
@@ -165,7 +137,7 @@ class ClickToRegion:
                     {"default": 0, "min": 0, "max": 512, "tooltip": "Pixels of a soft edge."},
                 ),
             },
-            "optional": {"regions": _CHAINED},
+            "optional": {"regions": CHAINED},
         }
 
     def select(
@@ -182,7 +154,7 @@ class ClickToRegion:
         regions: Regions = (),
     ) -> dict[str, Any]:
         photo = _photo(image)
-        granularity: Granularity | None = None if a_click_means == _GUESS else a_click_means  # type: ignore[assignment]
+        granularity: Granularity | None = None if a_click_means == BEST_GUESS else a_click_means  # type: ignore[assignment]
         selection = Selection(
             points_to_areas(points, height=photo.shape[0], width=photo.shape[1]),
             edits=_edits(grow, feather),
@@ -209,11 +181,11 @@ class RegionFromMask:
         return {
             "required": {
                 "mask": ("MASK",),
-                "prompt": _PROMPT,
-                "strength": _STRENGTH,
-                "kind": _KIND,
+                "prompt": PROMPT,
+                "strength": STRENGTH,
+                "kind": KIND,
             },
-            "optional": {"regions": _CHAINED},
+            "optional": {"regions": CHAINED},
         }
 
     def select(
@@ -236,7 +208,7 @@ class RegionFromMask:
 class AnimateRegions:
     """Image and regions -> frames."""
 
-    DESCRIPTION = "Makes a clip in which the regions move and everything else is the image."
+    DESCRIPTION = "Makes a clip in which the regions, or what a mask covers, move and everything else is the image."
     CATEGORY = CATEGORY
     RETURN_TYPES = ("IMAGE", "MASK", "FYC_CLIP", "STRING")
     RETURN_NAMES = ("frames", "mask", "clip", "settings")
@@ -248,7 +220,6 @@ class AnimateRegions:
             "required": {
                 "animator": ("FYC_ANIMATOR",),
                 "image": ("IMAGE",),
-                "regions": ("FYC_REGIONS",),
                 "num_frames": ("INT", {"default": 16, "min": 2, "max": 64}),
                 "fps": ("FLOAT", {"default": 8.0, "min": 0.1, "max": 120.0, "step": 0.5}),
                 "steps": (
@@ -269,25 +240,38 @@ class AnimateRegions:
                         "tooltip": "The same seed gives the same clip.",
                     },
                 ),
-            }
+            },
+            "optional": {
+                "regions": CHAINED,
+                "mask": ("MASK", {"tooltip": "One more region, on top: what is white moves."}),
+                "prompt": PROMPT,
+                "strength": STRENGTH,
+            },
         }
 
     def animate(
         self,
         animator: Animator,
         image: torch.Tensor,
-        regions: Regions,
         num_frames: int,
         fps: float,
         steps: int,
         guidance_scale: float,
         seed: int,
+        regions: Regions = (),
+        mask: torch.Tensor | None = None,
+        prompt: str = "",
+        strength: float = -1.0,
     ) -> tuple[torch.Tensor, torch.Tensor, Clip, str]:
         photo = _photo(image)
+        if mask is not None:
+            (regions,) = RegionFromMask().select(mask, prompt, strength, MOVES, regions)
         moving = [region for region in regions if isinstance(region, Region)]
         held = [region for region in regions if isinstance(region, HoldStill)]
         if not moving:
-            raise RegionError("got nothing that moves; expected a region that is not held still")
+            raise RegionError(
+                "got nothing that moves; expected a mask, or a region that is not held still"
+            )
         masks = animator.masks(photo, [*moving, *held])
         check_masks(masks[: len(moving)], photo.shape[:2], hold_still=masks[len(moving) :])
         bar, overall = ProgressBar(), Overall(len(moving))
@@ -311,9 +295,9 @@ class AnimateRegions:
             )
         frames = torch.from_numpy(clip.frames.astype(np.float32) / 255)
         assert clip.region_mask is not None
-        mask = torch.from_numpy(clip.region_mask.astype(np.float32))[None]
+        moved = torch.from_numpy(clip.region_mask.astype(np.float32))[None]
         told = {name: value for name, value in clip.settings.items() if name != "masks"}
-        return frames, mask, clip, json.dumps(told, indent=1)
+        return frames, moved, clip, json.dumps(told, indent=1)
 
 
 class SaveClip:
@@ -334,7 +318,7 @@ class SaveClip:
             "required": {
                 "clip": ("FYC_CLIP",),
                 "filename_prefix": ("STRING", {"default": "follow_your_click/clip"}),
-                "format": (list(_SAVED_AS),),
+                "format": (list(SAVED_AS),),
                 "playback": (["loop", "ping-pong"],),
             },
             "hidden": {"prompt": "PROMPT", "extra_pnginfo": "EXTRA_PNGINFO"},
@@ -349,7 +333,7 @@ class SaveClip:
         prompt: Any = None,
         extra_pnginfo: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
-        suffix = _SAVED_AS[format]
+        suffix = SAVED_AS[format]
         place = output_place(filename_prefix, width=clip.width, height=clip.height)
         tags = {} if prompt is None else {"prompt": json.dumps(prompt)}
         tags |= {name: json.dumps(value) for name, value in (extra_pnginfo or {}).items()}
@@ -397,7 +381,7 @@ def _region(
     """A selection as what moves or is held still, its mask settled: no segmenter is asked again."""
     settled = mask_levels(mask)
     edits, granularity = selection.edits, selection.granularity
-    if kind == _STILL:
+    if kind == HELD_STILL:
         held = HoldStill(selection.areas, edits=edits, granularity=granularity)
         return held.with_mask(settled)
     region = Region(
