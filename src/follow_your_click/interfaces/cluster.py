@@ -35,6 +35,7 @@ TICK_SECONDS = 0.2
 """Between two signs of life of a replica: as often the front looks whether the clip is still wanted."""
 MIN_CPU_SHARE = 0.1  # of a CPU that a replica books
 FRONT_CPUS = 1.0  # left for the API and Ray's own actors
+UPSCALE_SECONDS = 5  # of a line before there is one more replica
 HEALTH_SECONDS = 10
 HEALTH_TIMEOUT_SECONDS = 60  # a replica on a busy machine is slow, not dead
 TRIES = 2  # on different replicas, when one dies
@@ -237,6 +238,10 @@ def _application(serve: Any, ray: Any, settings: ServiceSettings, *, count: int,
         "initial_replicas": least,
         "max_replicas": count,
         "target_ongoing_requests": 1,
+        "upscale_delay_s": UPSCALE_SECONDS,
+        # Ray's own 30 s would look back at a time in which nobody waited.
+        "look_back_period_s": UPSCALE_SECONDS,
+        "metrics_interval_s": UPSCALE_SECONDS / 5,
     }
     deployment = serve.deployment(
         name="clips",
