@@ -55,7 +55,7 @@ def _event(**data: Any) -> Any:
 
 def _click(handlers: Handlers, editor: Editor, x: float = 40, y: float = 30) -> Editor:
     gesture = _event(kind="click", x=x, y=y, positive=True)
-    return handlers.select_area(gesture, editor, "grabcut")[0]
+    return handlers.select_area(gesture, editor, "grabcut", *FIELDS)[0]
 
 
 def _animate(handlers: Handlers, editor: Editor, clips: Any = (), **change: Any) -> list[Any]:
@@ -95,30 +95,32 @@ def test_words_of_visitors_never_become_html() -> None:
 
 
 def test_a_click_shows_the_mask_and_undo_takes_it_back(handlers: Handlers, editor: Editor) -> None:
-    clicked, value = handlers.select_area(
-        _event(kind="click", x=40.5, y=30, positive=True), editor, "grabcut"
+    clicked, value, listed = handlers.select_area(
+        _event(kind="click", x=40.5, y=30, positive=True), editor, "grabcut", *FIELDS
     )
+    assert listed.choices == [("boat: drift left", 1)], "what was typed travels along"
     assert clicked.draft.place.areas == (Click(40, 30),)
     assert value["overlay"].startswith("data:image/png")
     assert value["areas"] == [{"x": 40.0, "y": 30.0, "positive": True}]
     assert (value["photo"]["width"], value["photo"]["height"]) == (160, 90)
-    undone, again = handlers.undo(clicked)
+    undone, again, _ = handlers.undo(clicked, "grabcut", *FIELDS)
     assert undone.draft.place.areas == () and again["overlay"] is None
     assert again["answer"] != value["answer"]
-    cleared, _ = handlers.clear(clicked)
+    cleared, *_ = handlers.clear(clicked, "grabcut", *FIELDS)
     assert cleared.draft.place.areas == ()
-    assert handlers.undo(cleared)[0].draft.place.areas == (Click(40, 30),)
+    assert handlers.undo(cleared, "grabcut", *FIELDS)[0].draft.place.areas == (Click(40, 30),)
 
 
 def test_a_wrong_click_is_a_note_and_changes_nothing(
     handlers: Handlers, editor: Editor, notes: list[str]
 ) -> None:
     exclude = _event(kind="click", x=40, y=30, positive=False)
-    kept, value = handlers.select_area(exclude, editor, "grabcut")
-    assert kept is editor and value["overlay"] is None
+    kept, value, _ = handlers.select_area(exclude, editor, "grabcut", *FIELDS)
+    assert kept.draft.place.areas == () and value["overlay"] is None
     assert len(notes) == 1 and "only negative clicks" in notes[0]
-    assert handlers.select_area(types.SimpleNamespace(_data=None), editor, "grabcut")[0] is editor
-    assert handlers.change_segmenter(_click(handlers, editor), "sam")[0].draft.place.areas
+    nothing = types.SimpleNamespace(_data=None)
+    assert handlers.select_area(nothing, editor, "grabcut", *FIELDS)[0].draft.place.areas == ()
+    assert handlers.change_segmenter(_click(handlers, editor), "sam", *FIELDS)[0].draft.place.areas
     assert "not offered" in notes[-1]
 
 
@@ -173,7 +175,7 @@ def test_animate_asks_for_a_clip_and_shows_it(
     handlers: Handlers, editor: Editor, worker: StubWorker
 ) -> None:
     clicked = _click(handlers, editor)
-    _, clips, value, seed, *_ = _animate(handlers, clicked)
+    _, _, clips, value, seed, *_ = _animate(handlers, clicked)
     (clip,) = clips
     assert value["batch"] == [clip.job.id] and seed == 7
     (shown,) = value["clips"]
@@ -186,24 +188,24 @@ def test_animate_asks_for_a_clip_and_shows_it(
 
 def test_another_seed_and_variations(handlers: Handlers, editor: Editor) -> None:
     clicked = _click(handlers, editor)
-    clips = _animate(handlers, clicked)[1]
+    clips = _animate(handlers, clicked)[2]
     arguments = (ME, clicked, clips, *FIELDS, *NUMBERS)
-    _, one, value, seed, *_ = handlers.retry(_event(count=1), *arguments)
+    _, _, one, value, seed, *_ = handlers.retry(_event(count=1), *arguments)
     assert len(one) == 2 and len(value["batch"]) == 1 and seed == one[0].settings.seed
     clips[0].job.finished(), one[0].job.finished()
-    _, several, value, seed, *_ = handlers.retry(_event(count=VARIATIONS), *arguments)
+    _, _, several, value, seed, *_ = handlers.retry(_event(count=VARIATIONS), *arguments)
     assert len(several) == 1 + VARIATIONS == 1 + len(value["batch"])
     assert len({clip.settings.seed for clip in several}) == 1 + VARIATIONS
     assert seed == gr.skip()
     for clip in several:
         clip.job.finished()
-    assert len(handlers.retry(_event(count=10**9), *arguments)[2]["batch"]) <= VARIATIONS
+    assert len(handlers.retry(_event(count=10**9), *arguments)[3]["batch"]) <= VARIATIONS
 
 
 def test_settings_of_an_earlier_clip_come_back(handlers: Handlers, editor: Editor) -> None:
     clicked = _click(handlers, editor)
-    clips = _animate(handlers, clicked)[1]
-    changed = handlers.clear(clicked)[0]
+    clips = _animate(handlers, clicked)[2]
+    changed = handlers.clear(clicked, "grabcut", *FIELDS)[0]
     back = handlers.go_on(_event(id=clips[0].job.id), changed, clips)
     assert back[0].draft.place.areas == (Click(40, 30),) and back[-7:] == list(NUMBERS)
     assert handlers.go_on(_event(id="another"), changed, clips) == [gr.skip()] * 17
@@ -212,7 +214,7 @@ def test_settings_of_an_earlier_clip_come_back(handlers: Handlers, editor: Edito
 def test_the_oldest_clips_go(handlers: Handlers, editor: Editor) -> None:
     clicked, clips = _click(handlers, editor), ()
     for _ in range(MAX_CLIPS + 2):
-        clips = _animate(handlers, clicked, clips)[1]
+        clips = _animate(handlers, clicked, clips)[2]
         clips[0].job.finished()
     assert len(clips) == MAX_CLIPS
 
@@ -229,7 +231,7 @@ def test_mistakes_are_notes_and_the_clip_stays(
     handlers: Handlers, editor: Editor, notes: list[str], change: dict[str, Any], says: str
 ) -> None:
     results = _animate(handlers, _click(handlers, editor), **change)
-    assert all(result == gr.skip() for result in results[1:])
+    assert all(result == gr.skip() for result in results[2:])
     assert len(notes) == 1 and says in notes[0]
 
 
@@ -250,13 +252,13 @@ def test_cancel_and_leaving_stop_the_visitors_own_work(
 
     worker.during = wait
     clicked = _click(handlers, editor)
-    clips = _animate(handlers, clicked)[1]
+    clips = _animate(handlers, clicked)[2]
     theirs = handlers.start(
         types.SimpleNamespace(session_hash="you"), clicked, (), *FIELDS, *NUMBERS
-    )[1]
+    )[2]
     handlers.cancel(clips)
     assert clips[0].job.finished().state == "cancelled"
-    clips = _animate(handlers, clicked)[1]
+    clips = _animate(handlers, clicked)[2]
     handlers.leave(ME)
     assert clips[0].job.finished().state == "cancelled"
     gate.set()
@@ -264,7 +266,7 @@ def test_cancel_and_leaving_stop_the_visitors_own_work(
 
 
 def test_a_session_that_ends_leaves_no_photos(handlers: Handlers, editor: Editor) -> None:
-    clips = _animate(handlers, _click(handlers, editor))[1]
+    clips = _animate(handlers, _click(handlers, editor))[2]
     clips[0].job.finished()
     handlers.forget_editor(editor)
     handlers.forget_clips(clips)

@@ -50,12 +50,13 @@ def _wire_photo(page: Page, handlers: Handlers) -> None:
         [*_everything(page), *_settings(page)],
         **EDITS,
     )
-    masked = [page.editor, page.segmenter], [page.editor, page.photo]
-    page.photo.select(handlers.select_area, *masked, **EDITS)
-    page.photo.apply(handlers.mend, *masked, **EDITS)
-    page.segmenter.input(handlers.change_segmenter, *masked, **EDITS)
-    page.photo.undo(handlers.undo, [page.editor], [page.editor, page.photo], **EDITS)
-    page.photo.clear(handlers.clear, [page.editor], [page.editor, page.photo], **EDITS)
+    # One event for each thing that a visitor does, and what was typed travels along: nothing has to wait for a field.
+    changed = [page.editor, page.segmenter, *_fields(page)], [page.editor, page.photo, page.regions]
+    page.photo.select(handlers.select_area, *changed, **EDITS)
+    page.photo.apply(handlers.mend, *changed, **EDITS)
+    page.photo.undo(handlers.undo, *changed, **EDITS)
+    page.photo.clear(handlers.clear, *changed, **EDITS)
+    page.segmenter.input(handlers.change_segmenter, *changed, **EDITS)
 
 
 def _wire_regions(page: Page, handlers: Handlers) -> None:
@@ -67,19 +68,18 @@ def _wire_regions(page: Page, handlers: Handlers) -> None:
     page.still.click(handlers.new_still, [page.editor, *fields], everything, **EDITS)
     page.delete.click(handlers.delete_region, [page.editor], everything, **EDITS)
     keep = [page.editor, *fields], [page.editor, page.regions]
-    for leave in (page.prompt.blur, page.prompt.submit, page.name.blur, page.name.submit):
-        leave(handlers.keep_fields, *keep, **EDITS)
+    for entered in (page.prompt.submit, page.name.submit):
+        entered(handlers.keep_fields, *keep, **EDITS)
     for button, idea in zip(page.ideas, page.idea_texts, strict=True):
         # Typed by the browser itself: no round trip to wait for.
-        typed = button.click(None, None, page.prompt, js=f"() => {json.dumps(idea)}", **QUICK)
-        typed.then(handlers.keep_fields, *keep, **EDITS)
+        button.click(None, None, page.prompt, js=f"() => {json.dumps(idea)}", **QUICK)
     page.automatic.input(handlers.show_strength, page.automatic, page.strength, **QUICK)
 
 
 def _wire_clips(page: Page, handlers: Handlers) -> None:
     asking = [page.editor, page.clips, *_fields(page), *_settings(page)]
     asked = [
-        *(page.editor, page.clips, page.result, page.seed),
+        *(page.editor, page.regions, page.clips, page.result, page.seed),
         *(page.animate, page.cancel, page.result_column),
     ]
     page.animate.click(handlers.start, asking, asked, **EDITS)

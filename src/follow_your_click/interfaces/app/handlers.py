@@ -137,36 +137,48 @@ class Handlers:
         self.studio.discard([before.photo], kept=[editor.photo, *(clip.photo for clip in clips)])
         return [*self.refreshed(editor), *shown]
 
-    def select_area(self, event: gr.EventData, editor: Editor, segmenter: str) -> list[Any]:
+    def select_area(
+        self, event: gr.EventData, editor: Editor, segmenter: str, *fields: Any
+    ) -> list[Any]:
         """A click, box or stroke on the photo."""
         data = _data(event)
-        return self._changed(editor, lambda: self.studio.select(editor, data, segmenter=segmenter))
-
-    def mend(self, event: gr.EventData, editor: Editor, segmenter: str) -> list[Any]:
-        """A button that changes the mask as a whole."""
-        data = _data(event)
-        return self._changed(editor, lambda: self.studio.mend(editor, data, segmenter=segmenter))
-
-    def undo(self, editor: Editor) -> list[Any]:
-        return self._changed(editor, lambda: undo(editor))
-
-    def clear(self, editor: Editor) -> list[Any]:
-        """The selected region starts over; Undo brings it back."""
         return self._changed(
-            editor, lambda: with_place(editor, Place()) if editor.draft.place.areas else editor
+            with_typed(editor, *fields),
+            lambda editor: self.studio.select(editor, data, segmenter=segmenter),
         )
 
-    def change_segmenter(self, editor: Editor, segmenter: str) -> list[Any]:
-        """The same clicks as another segmenter sees them."""
-        return self._changed(editor, lambda: self.studio.masked_anew(editor, segmenter=segmenter))
+    def mend(self, event: gr.EventData, editor: Editor, segmenter: str, *fields: Any) -> list[Any]:
+        """A button that changes the mask as a whole."""
+        data = _data(event)
+        return self._changed(
+            with_typed(editor, *fields),
+            lambda editor: self.studio.mend(editor, data, segmenter=segmenter),
+        )
 
-    def _changed(self, editor: Editor, change: Callable[[], Editor]) -> list[Any]:
-        """Editor and photo after a change, or as they were after a mistake."""
+    def undo(self, editor: Editor, segmenter: str, *fields: Any) -> list[Any]:
+        return self._changed(with_typed(editor, *fields), undo)
+
+    def clear(self, editor: Editor, segmenter: str, *fields: Any) -> list[Any]:
+        """The selected region starts over; Undo brings it back."""
+        return self._changed(
+            with_typed(editor, *fields),
+            lambda editor: with_place(editor, Place()) if editor.draft.place.areas else editor,
+        )
+
+    def change_segmenter(self, editor: Editor, segmenter: str, *fields: Any) -> list[Any]:
+        """The same clicks as another segmenter sees them."""
+        return self._changed(
+            with_typed(editor, *fields),
+            lambda editor: self.studio.masked_anew(editor, segmenter=segmenter),
+        )
+
+    def _changed(self, editor: Editor, change: Callable[[Editor], Editor]) -> list[Any]:
+        """Editor, photo and list after a change, or as they were after a mistake."""
         try:
-            editor = change()
+            editor = change(editor)
         except FollowYourClickError as error:
             note(str(error))
-        return [editor, self.photo_value(editor)]
+        return [editor, self.photo_value(editor), list_of(editor)]
 
     # Regions
 
@@ -231,7 +243,7 @@ class Handlers:
             asked = self.studio.ask(editor, settings, seeds=seeds, owner=_owner(request))
         except FollowYourClickError as error:
             note(str(error))
-            return [editor, gr.skip(), gr.skip(), gr.skip(), gr.skip(), gr.skip(), gr.skip()]
+            return [editor, list_of(editor), *(gr.skip() for _ in range(6))]
         every = (*asked, *clips)
         kept, dropped = every[:MAX_CLIPS], every[MAX_CLIPS:]
         self.studio.discard(
@@ -241,15 +253,8 @@ class Handlers:
         seed = seeds[0] if count == 1 else gr.skip()
         working = gr.Button("Working ...", interactive=False)
         shown = gr.Column(visible=True)
-        return [
-            editor,
-            kept,
-            value,
-            seed,
-            working,
-            gr.Button(visible=True, interactive=True),
-            shown,
-        ]
+        cancel = gr.Button(visible=True, interactive=True)
+        return [editor, list_of(editor), kept, value, seed, working, cancel, shown]
 
     def ended(self) -> list[Any]:
         """Nothing is in the making any more."""
