@@ -117,6 +117,7 @@ def _changed(clip: Clip, **changes: Any) -> Clip:
         {"masks": [mask_to_png(np.ones((5, 5), np.bool_))] * 3},
         {"masks": [7, None, {}]},
         {"photo": {"width": 10**12, "height": 2, "sha256": "0" * 64}},
+        {"photo": {"width": 20_000, "height": 20_000, "sha256": "0" * 64}},
         {"photo": "photo.jpg"},
         {"regions": []},
         {"regions": [{"areas": [], "prompt": "x"}] * 2},
@@ -147,3 +148,20 @@ def test_clips_of_others_and_of_older_versions(
     older = replace(clip, settings=old).save(tmp_path / "old.gif")
     with pytest.raises(SettingsError, match="kept no masks"):
         restore(older)
+
+
+@pytest.mark.parametrize("name", ["long.gif", "long.webp", "long.zip", "long.mp4"])
+def test_only_the_first_frame_is_decoded(
+    clip: Clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """However many frames a file claims to have, restoring holds one."""
+    from follow_your_click import clip_reading
+
+    file = clip.ping_pong().save(tmp_path / name)
+    made: list[tuple[int, ...]] = []
+    empty = np.empty
+    monkeypatch.setattr(
+        clip_reading.np, "empty", lambda shape, *a, **k: made.append(shape) or empty(shape, *a, **k)
+    )
+    restore(file)
+    assert made and all(shape[0] == 1 for shape in made if not isinstance(shape, int))

@@ -133,7 +133,7 @@ class Clip:
         palettes. If another program wrote it, settings are {} and fps is the file's own (8 for
         PNG). Raises ImageError if it cannot be read.
         """
-        stored = read_clip(path, note_only=False)
+        stored = read_clip(path)
         fps = stored.note.get("fps", stored.fps)
         return cls.from_frames(stored.frames, fps, stored.note["settings"])
 

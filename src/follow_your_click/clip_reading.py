@@ -39,7 +39,7 @@ def read_settings(path: str | Path) -> dict[str, Any]:
 
     Raises ImageError if it is missing, damaged or of another kind.
     """
-    settings: dict[str, Any] = read_clip(path, note_only=True).note["settings"]
+    settings: dict[str, Any] = read_clip(path, most_frames=0).note["settings"]
     return settings
 
 
@@ -52,20 +52,24 @@ class StoredClip:
     frames: npt.NDArray[np.uint8]
 
 
-def read_clip(path: str | Path, *, note_only: bool) -> StoredClip:
+def read_clip(path: str | Path, *, most_frames: int | None = None) -> StoredClip:
+    """Note, fps and frames of a file, the first `most_frames` or all of them; no more are decoded.
+
+    Raises ImageError if it is missing, damaged, of another kind, or too large to be a clip.
+    """
     source = Path(path)
     suffix = source.suffix.lower()
     if not source.exists():
         raise ImageError(f"{path} does not exist; give a clip that was saved before")
     try:
         if source.is_dir():
-            return _read_folder(source, note_only=note_only)
+            return _read_folder(source, most_frames=most_frames)
         if suffix in (".mp4", ".webm"):
-            return _read_video(source, note_only=note_only)
+            return _read_video(source, most_frames=most_frames)
         if suffix == ".zip":
-            return _read_zip(source, note_only=note_only)
-        if suffix in (".gif", ".webp") or (suffix == ".png" and note_only):
-            return _read_animation(source, note_only=note_only)
+            return _read_zip(source, most_frames=most_frames)
+        if suffix in (".gif", ".webp") or (suffix == ".png" and most_frames == 0):
+            return _read_animation(source, most_frames=most_frames)
     except (av.FFmpegError, zipfile.BadZipFile, NotImplementedError, *DECODER_ERRORS) as error:
         if isinstance(error, ImageError):
             raise
@@ -75,7 +79,7 @@ def read_clip(path: str | Path, *, note_only: bool) -> StoredClip:
     )
 
 
-def _read_video(file: Path, *, note_only: bool) -> StoredClip:
+def _read_video(file: Path, *, most_frames: int | None) -> StoredClip:
     # An absolute path: FFmpeg would take a relative name with a colon for a protocol.
     with av.open(os.path.abspath(file)) as container:
         notes = {key.lower(): value for key, value in container.metadata.items()}
@@ -85,53 +89,58 @@ def _read_video(file: Path, *, note_only: bool) -> StoredClip:
         stream = container.streams.video[0]
         stream.thread_type = "AUTO"
         fps = float(stream.average_rate or DEFAULT_FPS)
-        if note_only:
+        if most_frames == 0:
             return StoredClip(note, fps, _NO_FRAMES)
         if note.get("cutout"):
             raise ImageError(f"{file} holds the moving region alone; give the clip's mp4")
+        _check_area(file, stream.width, stream.height)
         decoded = (
             picture.reformat(format="rgb24", interpolation=EXACT).to_ndarray()
             for picture in container.decode(stream)
         )
-        frames = _stack(decoded, count=stream.frames)
+        frames = _stack(decoded, count=_fewer(stream.frames, most_frames))
     # Cut off the repeated row or column that made the sides even.
     height, width = note.get("height", frames.shape[1]), note.get("width", frames.shape[2])
     return StoredClip(note, fps, frames[:, :height, :width])
 
 
-def _read_animation(file: Path, *, note_only: bool) -> StoredClip:
+def _read_animation(file: Path, *, most_frames: int | None) -> StoredClip:
     with open_image(file) as image:
         note = _parse(_note_in(image))
-        if note_only:
+        if most_frames == 0:
             return StoredClip(note, DEFAULT_FPS, _NO_FRAMES)
-        count = getattr(image, "n_frames", 1)
+        _check_area(file, image.width, image.height)
+        every = int(getattr(image, "n_frames", 1))
+        count = _fewer(every, most_frames)
         pictures = np.empty((count, image.height, image.width, 3), dtype=np.uint8)
         ends = np.empty(count)
         for index in range(count):
             image.seek(index)
-            pictures[index] = image.convert("RGB")
+            pictures[index] = np.asarray(image.convert("RGB"))
             ends[index] = image.info.get("duration", 0)
         ends = ends.cumsum()
     fps = float(1000.0 * count / ends[-1]) if ends[-1] > 0 else DEFAULT_FPS
     length = note.get("num_frames", count)
-    if count < length:
+    if every < length and most_frames is None:
         # WebP joins frames that are equal into one that stays longer.
         middles = (np.arange(length) + 0.5) * 1000.0 / note["fps"]
         pictures = pictures[np.searchsorted(ends, middles).clip(0, count - 1)]
     return StoredClip(note, fps, pictures)
 
 
-def _read_folder(folder: Path, *, note_only: bool) -> StoredClip:
+def _read_folder(folder: Path, *, most_frames: int | None) -> StoredClip:
     files = sorted(folder.glob("frame_*.png"))
     if not files:
         raise ImageError(f"{folder} holds no frame_*.png; give the folder of a saved clip")
     with open_image(files[0]) as image:
         note = _parse(_note_in(image))
-    frames = _NO_FRAMES if note_only else _stack(map(_read_png, files), count=len(files))
+    if most_frames == 0:
+        return StoredClip(note, DEFAULT_FPS, _NO_FRAMES)
+    frames = _stack(map(_read_png, files), count=_fewer(len(files), most_frames))
     return StoredClip(note, DEFAULT_FPS, frames)
 
 
-def _read_zip(file: Path, *, note_only: bool) -> StoredClip:
+def _read_zip(file: Path, *, most_frames: int | None) -> StoredClip:
     with zipfile.ZipFile(file) as archive:
         names = sorted(
             name for name in archive.namelist() if re.fullmatch(r"frame_\d{4,6}\.png", name)
@@ -140,10 +149,12 @@ def _read_zip(file: Path, *, note_only: bool) -> StoredClip:
             raise ImageError(f"{file} holds no frame_*.png; give the zip of a saved clip")
         first = _open_packed(archive, names[0], file)
         note = _parse(_note_in(first))
-        if note_only:
+        if most_frames == 0:
             return StoredClip(note, DEFAULT_FPS, _NO_FRAMES)
         pictures = (np.asarray(_open_packed(archive, name, file).convert("RGB")) for name in names)
-        return StoredClip(note, DEFAULT_FPS, _stack(pictures, count=len(names)))
+        return StoredClip(
+            note, DEFAULT_FPS, _stack(pictures, count=_fewer(len(names), most_frames))
+        )
 
 
 def _open_packed(archive: zipfile.ZipFile, name: str, file: Path) -> Image.Image:
@@ -151,9 +162,18 @@ def _open_packed(archive: zipfile.ZipFile, name: str, file: Path) -> Image.Image
     if archive.getinfo(name).file_size > _MOST_FRAME_BYTES:
         raise ImageError(f"{file}: {name} is too large for a frame of a clip; save the clip again")
     image = Image.open(io.BytesIO(archive.read(name)), formats=["PNG"])
-    if image.width * image.height > MAX_PIXELS:
-        raise ImageError(f"{file}: {name} has too many pixels for a frame; save the clip again")
+    _check_area(file, image.width, image.height)
     return image
+
+
+def _check_area(file: Path, width: int, height: int) -> None:
+    """Before anything is decoded: no clip has frames larger than the largest photo."""
+    if width * height > MAX_PIXELS:
+        raise ImageError(f"{file} has frames of {width} x {height} px, too many pixels for a clip")
+
+
+def _fewer(count: int, most: int | None) -> int:
+    return count if most is None else min(count, most) if count else most
 
 
 def _read_png(file: Path) -> npt.NDArray[np.uint8]:

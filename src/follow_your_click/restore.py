@@ -16,15 +16,16 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from follow_your_click.clip import Clip, Playback, read_settings
+from follow_your_click.clip import Playback, read_settings
+from follow_your_click.clip_reading import read_clip
 from follow_your_click.errors import FollowYourClickError, ImageError, SettingsError
 from follow_your_click.photo import MAX_PIXELS, photo_sha256
 from follow_your_click.project import ProjectSettings
 from follow_your_click.region import HoldStill, Region
-from follow_your_click.region.json_forms import mask_from_png, mask_to_png
+from follow_your_click.region.json_forms import mask_from_png, mask_to_png, png_size
 
 CLIP_SUFFIXES = (".mp4", ".webm", ".gif", ".webp", ".zip")
-MAX_SELECTIONS = 64
+MAX_SELECTIONS = 16
 MAX_MASK_CHARACTERS = 20_000_000
 """Of one mask's base64 text: more than the mask of any photo takes."""
 _NAMES = {"model", "num_frames", "fps", "num_inference_steps", "guidance_scale", "seed"}
@@ -138,14 +139,13 @@ def restore(path: str | Path) -> Restored:
 
 def _masks(known: _Settings) -> list[npt.NDArray[np.uint8]]:
     size = known.photo.height, known.photo.width
-    masks: list[npt.NDArray[np.uint8]] = [
-        mask_from_png(text, dtype="uint8") for text in known.masks
-    ]
-    if len(masks) != len(known.regions) + len(known.hold_still):
+    if size[0] * size[1] > MAX_PIXELS:
+        raise SettingsError("the photo has more pixels than any can")
+    if len(known.masks) != len(known.regions) + len(known.hold_still):
         raise SettingsError("there is not one mask for each region")
-    if any(mask.shape != size for mask in masks):
+    if any(png_size(text) != size for text in known.masks):  # before any of them is unpacked
         raise SettingsError("a mask is not of the photo's size")
-    return masks
+    return [mask_from_png(text, dtype="uint8") for text in known.masks]
 
 
 def _region(data: Mapping[str, Any], mask: npt.NDArray[np.uint8]) -> Region:
@@ -173,7 +173,8 @@ def _is_elsewhere(area: Any) -> bool:
 def _photo(path: str | Path, known: _Photo) -> tuple[npt.NDArray[np.uint8] | None, bool]:
     if Path(path).suffix.lower() == ".webm":
         return None, False
-    frame = Clip.load(path).background
+    # One frame, whatever else a file may claim to hold.
+    frame = read_clip(path, most_frames=1).frames[0]
     if frame.shape[:2] != (known.height, known.width):
         return None, False
     return np.ascontiguousarray(frame), photo_sha256(frame) == known.sha256

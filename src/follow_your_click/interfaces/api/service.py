@@ -142,7 +142,11 @@ class Service:
     def check_megapixels(self, file: Path) -> None:
         """Raises TooLargeError for a photo with too many pixels, before it is decoded."""
         with open_image(file) as image:
-            megapixels = image.width * image.height / 1e6
+            self.check_size(image.width, image.height)
+
+    def check_size(self, width: int, height: int) -> None:
+        """Raises TooLargeError for a photo of so many pixels if that is too many."""
+        megapixels = width * height / 1e6
         if megapixels > self.settings.max_megapixels:
             raise TooLargeError(
                 f"the photo has {megapixels:.1f} megapixels; "

@@ -92,7 +92,9 @@ class Programs:
             )
         except FollowYourClickError as error:
             raise gr.Error(str(error)) from error
-        with tempfile.NamedTemporaryFile(suffix=".png", delete=False) as file:
+        with tempfile.NamedTemporaryFile(
+            dir=self.studio.service.uploads, suffix=".png", delete=False
+        ) as file:
             save_mask(mask, file.name)
         return file.name
 

@@ -220,6 +220,7 @@ class Studio:
                 raise ImageError(
                     "this clip's file does not hold its photo; open the photo first, then drop the clip"
                 )
+            self.service.check_size(clip.width, clip.height)
             photo = self.photos.add(clip.photo, exact=clip.exact)
         models, segmenters = self.service.shelf.models, self.service.shelf.segmenters
         model = clip.settings.model if clip.settings.model in models else models[0]

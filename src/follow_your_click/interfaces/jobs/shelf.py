@@ -176,14 +176,17 @@ class PhotoMemory:
 
 
 class _Loaded(Generic[_T]):
-    """Things by name, each made once, by whoever comes first; the others wait for it."""
+    """Things by name, each made once, by whoever comes first; the others who want it wait."""
 
     def __init__(self) -> None:
         self._things: dict[str, _T] = {}
+        self._locks: dict[str, threading.Lock] = {}
         self._lock = threading.Lock()
 
     def get(self, name: str, load: Callable[[], _T]) -> _T:
         with self._lock:
+            own = self._locks.setdefault(name, threading.Lock())
+        with own:
             if name not in self._things:
                 self._things[name] = load()
             return self._things[name]
