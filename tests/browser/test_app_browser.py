@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -45,9 +46,11 @@ FRAME_COUNT = """video => new Promise(resolve => {
 def page(browser: Any, address: str) -> Iterator[Any]:
     """A page of its own, which must not have asked any other machine for anything."""
     context = browser.new_context(viewport={"width": 1280, "height": 800})
-    yield from _watched(context, address)
+    with _watched(context, address) as page:
+        yield page
 
 
+@contextmanager
 def _watched(context: Any, address: str) -> Iterator[Any]:
     page = context.new_page()
     page.set_default_timeout(PATIENCE)
@@ -153,7 +156,7 @@ def test_the_mask_covers_the_click_at_any_width(
     context = browser.new_context(
         viewport={"width": width, "height": height}, device_scale_factor=density
     )
-    for page in _watched(context, address):
+    with _watched(context, address) as page:
         _open(page)
         started = time.monotonic()
         _click(page, *SPOON)
@@ -209,6 +212,36 @@ def test_tools_refine_the_mask(page: Any) -> None:
     before = page.locator("#photo .overlay").get_attribute("src")
     _answered(page, lambda: page.click("#photo [data-edit=grow]"))
     assert page.locator("#photo .overlay").get_attribute("src") != before
+
+
+def test_fingers_click_paint_and_exclude(browser: Any, address: str) -> None:
+    context = browser.new_context(
+        viewport={"width": 390, "height": 844},
+        device_scale_factor=3,
+        has_touch=True,
+        is_mobile=True,
+    )
+    with _watched(context, address) as page:
+        _open(page)
+        fingers = context.new_cdp_session(page)
+
+        def touch(*points: tuple[float, float], rest: int = 0) -> None:
+            for number, point in enumerate(points):
+                x, y = _on_screen(page, *point)
+                kind = "touchMove" if number else "touchStart"
+                fingers.send(
+                    "Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y}]}
+                )
+            page.wait_for_timeout(rest)
+            fingers.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+
+        _answered(page, lambda: page.touchscreen.tap(*_on_screen(page, *SPOON)))
+        assert _lit(page, *SPOON)
+        _answered(page, lambda: touch((330, 330), rest=900))
+        assert page.locator("#photo .mark.exclude").count() == 1
+        page.locator("#photo [data-tool=brush]").tap()
+        _answered(page, lambda: touch((60, 60), (80, 65), (100, 70)))
+        assert _lit(page, 80, 65)
 
 
 def test_everything_is_reached_from_the_keyboard(page: Any) -> None:
@@ -409,7 +442,7 @@ def test_dark_and_light(browser: Any, address: str) -> None:
     grounds = []
     for scheme in ("light", "dark"):
         context = browser.new_context(color_scheme=scheme)
-        for page in _watched(context, address):
+        with _watched(context, address) as page:
             _open(page)
             grounds.append(
                 [
@@ -435,7 +468,7 @@ def test_credentials_guard_the_page(
         for path in ("/", "/config", "/gradio_api/info", "/v1/models", "/page/photos/x"):
             assert httpx.get(f"{address}{path}").status_code == 401
         context = browser.new_context(http_credentials={"username": "me", "password": "secret"})
-        for page in _watched(context, address):
+        with _watched(context, address) as page:
             _open(page)
             _click(page, *SPOON)
             _say(page, "drift right")

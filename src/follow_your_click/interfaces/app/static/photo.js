@@ -11,6 +11,7 @@
 // All coordinates that leave here are the photo's own pixels, whatever size it is shown at.
 
 const CLICK_SLACK = 6; // CSS pixels: a hand that moves less between press and release has clicked
+const LONG_PRESS = 550; // milliseconds: a finger that rests so long excludes
 const MOST_POINTS = 3000; // of a stroke; Python refuses more than 4000
 const ZOOMS = [1, 1.5, 2, 3, 4, 6, 8];
 const find = (selector) => element.querySelector(selector);
@@ -19,7 +20,7 @@ const [stage, empty, scroller, canvas] = ['.stage', '.empty', '.scroller', '.can
 const [photo, overlay, strokes, marks] = ['.photo', '.overlay', '.strokes', '.marks'].map(find);
 const [pointer, message, tools, size] = ['.pointer', '.message', '.tools', '.size input'].map(find);
 const line = find('.strokes polyline');
-let tool = 'add', zoom = 0, shown = null, draft = null, cursor = null;
+let tool = 'add', zoom = 0, shown = null, draft = null, cursor = null, rested = -Infinity;
 
 // ---- from the screen to the photo
 
@@ -173,6 +174,8 @@ function press(event) {
     if (tool === 'box') draft.node = frame({ x0: x, y0: y, x1: x, y1: y }, true);
   }
   draft.id = event.pointerId;
+  // Not every phone tells of a long press by itself.
+  if (draft.kind === 'click' && event.pointerType === 'touch') draft.timer = setTimeout(rest, LONG_PRESS, draft);
   if (draft.kind !== 'click') canvas.setPointerCapture(event.pointerId);
   drawStroke();
 }
@@ -183,6 +186,7 @@ function move(event) {
   cursor = { x, y, keys: false };
   drawPointer();
   if (!draft || draft.id !== event.pointerId) return;
+  if (Math.hypot(event.clientX - draft.left, event.clientY - draft.top) > CLICK_SLACK) clearTimeout(draft.timer);
   if (draft.kind === 'box') {
     draft.node.remove();
     draft.node = frame({ x0: draft.x, y0: draft.y, x1: x, y1: y }, true);
@@ -198,6 +202,7 @@ function move(event) {
 function release(event) {
   if (!draft || draft.id !== event.pointerId) return;
   const done = draft, [x, y] = at(event);
+  clearTimeout(done.timer);
   draft = null;
   const moved = Math.hypot(event.clientX - done.left, event.clientY - done.top) > CLICK_SLACK;
   if (done.kind === 'stroke') {
@@ -213,7 +218,15 @@ function release(event) {
   }
 }
 
+function rest(pressed) {
+  if (draft !== pressed) return;
+  draft = null;
+  rested = performance.now();
+  click(pressed.x, pressed.y, false);
+}
+
 function abandon() {
+  if (draft) clearTimeout(draft.timer);
   if (draft && draft.node) draft.node.remove();
   draft = null;
   drawStroke();
@@ -223,7 +236,7 @@ function exclude(event) {
   // Right click, or a long press on a phone.
   event.preventDefault();
   abandon();
-  if (!shown) return;
+  if (!shown || performance.now() - rested < 2 * LONG_PRESS) return; // that finger was heard already
   const [x, y] = at(event);
   click(x, y, false);
 }
