@@ -20,7 +20,7 @@ Kind = Literal["moves", "still"]
 _Selected = TypeVar("_Selected", bound=Selection)
 MAX_REGIONS = 8
 MAX_NAME_CHARACTERS = 40
-MAX_EARLIER = 50  # steps that Undo can take back
+MAX_EARLIER = 30  # steps that Undo can take back; each holds a mask, about a megabyte
 
 
 @dataclass(frozen=True, eq=False)
