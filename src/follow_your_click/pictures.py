@@ -144,8 +144,10 @@ def write_webp(clip: FrameSource, file: Path) -> None:
 def _pngs_of(clip: FrameSource) -> Iterator[tuple[str, bytes]]:
     """Name and content of the PNG file of each frame."""
     note = PngImagePlugin.PngInfo()
-    # Compressed: a mask inside would make every frame that much larger.
-    note.add_itxt("Comment", note_of(clip), zip=True)
+    line = note_of(clip)
+    # Compressed: a mask inside would make every frame that much larger. Pillow unpacks no more than this, though.
+    fits = len(line.encode()) <= PngImagePlugin.MAX_TEXT_CHUNK
+    note.add_itxt("Comment", line, zip=fits)
     for key, text in clip.tags.items():
         note.add_text(key, text)
     digits = max(4, len(str(clip.num_frames - 1)))

@@ -20,6 +20,7 @@ import av
 import numpy as np
 import numpy.typing as npt
 from av.video.reformatter import ColorRange, Colorspace, Interpolation
+from PIL.PngImagePlugin import MAX_TEXT_MEMORY
 
 from .errors import OutputError
 from .frame_source import FrameSource, frames_of, note_of
@@ -40,6 +41,15 @@ _SUFFIXES: dict[str, Kind] = {
 }
 _LONGEST_SIDE: dict[Kind, int] = {"mp4": 16384, "gif": 65535, "webp": 16383, "webm": 16383}
 """Pixels; the most that the encoder or the file format can hold."""
+_LONGEST_NOTE: dict[Kind, int] = {
+    "webm": 16_000_000,
+    "zip": MAX_TEXT_MEMORY,
+    "folder": MAX_TEXT_MEMORY,
+}
+"""Bytes; of what is longer, the file's readers give nothing back (FFmpeg), or refuse the file (Pillow)."""
+
+_NOTE_ROOM = 4096
+"""Bytes, for what stands beside the clip's own note."""
 
 CRF = 17
 """x264 quality: about 38 dB on photos."""
@@ -66,6 +76,8 @@ _VP9_OPTIONS: dict[str, object] = {
     "cpu-used": "4",
     "row-mt": "1",
     "auto-alt-ref": "0",  # libvpx has no hidden frames with opacity
+    # Nothing held back for hidden frames: the same file, and no long wait after the last frame.
+    "lag-in-frames": "0",
 }
 
 
@@ -103,6 +115,12 @@ def write_clip(clip: FrameSource, path: str | Path, *, on_frame: OnFrame | None 
         raise OutputError(
             f"the clip is {clip.width} x {clip.height} px, {kind} holds at most {limit} px a side; "
             "write a folder of PNG frames (a path with no suffix)"
+        )
+    longest = _LONGEST_NOTE.get(kind)
+    if longest and (length := len(note_of(clip).encode())) >= longest - _NOTE_ROOM:
+        raise OutputError(
+            f"the settings and masks of the clip take {length / 1e6:.0f} MB, {kind} holds at most "
+            f"{longest / 1e6:.0f} MB of them; write an mp4"
         )
     source = clip if on_frame is None else _Told(clip, on_frame)
     with _whole_or_nothing(Path(path), kind) as temporary:
@@ -213,7 +231,8 @@ def _write_webm(clip: FrameSource, file: Path) -> None:
     first = clip.cutout(0)
     odd = ((0, first.shape[0] % 2), (0, first.shape[1] % 2), (0, 0))
     x, y = clip.cutout_corner or (0, 0)
-    with av.open(str(file), "w", format="webm") as container:
+    # Else a random number goes inside, and equal clips are no equal files.
+    with av.open(str(file), "w", format="webm", options={"fflags": "+bitexact"}) as container:
         container.metadata.update({**clip.tags, "comment": note_of(clip, cutout={"x": x, "y": y})})
         stream = container.add_stream("libvpx-vp9", rate=rate)
         stream.height, stream.width = first.shape[0] + odd[0][1], first.shape[1] + odd[1][1]
