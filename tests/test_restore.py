@@ -125,6 +125,15 @@ def _changed(clip: Clip, **changes: Any) -> Clip:
         {"regions": ["/etc/passwd"]},
         {"num_frames": "many"},
         {"seed": {"a": 1}},
+        {"seed": -1},
+        {"num_frames": 10**12},
+        {"fps": 0},
+        {"num_inference_steps": 10**9},
+        {"guidance_scale": -1.0},
+        {"model": "/etc"},
+        {"model": "..\\model"},
+        {"model": "a" * 300_000},
+        {"model": None},
         {"playback": "backwards"},
     ],
 )
@@ -133,6 +142,24 @@ def test_damaged_settings_are_one_line(clip: Clip, tmp_path: Path, changes: dict
     with pytest.raises(SettingsError, match="settings inside .* are damaged") as caught:
         restore(file)
     assert "\n" not in str(caught.value) and len(str(caught.value)) < 600
+
+
+def test_of_a_photo_with_too_many_pixels_nothing_is_unpacked(
+    clip: Clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from follow_your_click import restore as restoring
+
+    def unpacked(text: object, **_: object) -> None:
+        raise AssertionError("a mask was unpacked")
+
+    file = clip.save(tmp_path / "clip.zip")
+    assert restore(file, most_pixels=WIDTH * HEIGHT).exact
+    monkeypatch.setattr(restoring, "mask_from_png", unpacked)
+    with pytest.raises(ImageError, match=r"clip.zip: the photo .* megapixels; expected at most"):
+        restore(file, most_pixels=WIDTH * HEIGHT - 1)
+    monkeypatch.setattr(restoring, "MAX_MASK_PIXELS", 3 * WIDTH * HEIGHT - 1)
+    with pytest.raises(SettingsError, match="masks have more pixels"):
+        restore(file)
 
 
 def test_clips_of_others_and_of_older_versions(

@@ -28,7 +28,9 @@ CLIP_SUFFIXES = (".mp4", ".webm", ".gif", ".webp", ".zip")
 MAX_SELECTIONS = 16
 MAX_MASK_CHARACTERS = 20_000_000
 """Of one mask's base64 text: more than the mask of any photo takes."""
-_NAMES = {"model", "num_frames", "fps", "num_inference_steps", "guidance_scale", "seed"}
+MAX_MASK_PIXELS = 8 * MAX_PIXELS
+"""Of all masks together, a byte each once they are unpacked."""
+_RUN = {"num_frames", "fps", "num_inference_steps", "guidance_scale", "seed"}
 _SELECTION = {"areas", "edits", "granularity"}
 
 
@@ -42,7 +44,8 @@ class Restored:
         exact: whether `photo` is the photo itself, pixel by pixel.
         sha256: of the photo's pixels, as `photo.photo_sha256`.
         regions, hold_still: with their settled masks.
-        settings: as asked; `segmenter` is the default, for no segmenter is needed.
+        settings: as asked and in range; `segmenter` is the default, for no segmenter is needed. `model` is the name
+            that the model bears, never a path; of a model that is not packaged, its user knows the folder.
         playback: how the file goes on at its end.
     """
 
@@ -68,6 +71,7 @@ class _Photo(BaseModel):
 class _Settings(BaseModel):
     """The part of a clip's settings that it is made again from; the rest says what was measured."""
 
+    model: str = Field(pattern=r"^[^/\\\x00-\x1f~.][^/\\\x00-\x1f]{0,199}$")
     photo: _Photo
     regions: list[dict[str, Any]] = Field(min_length=1, max_length=MAX_SELECTIONS)
     hold_still: list[dict[str, Any]] = Field(default=[], max_length=MAX_SELECTIONS)
@@ -88,14 +92,15 @@ def is_clip(path: str | Path) -> bool:
         return False
 
 
-def restore(path: str | Path) -> Restored:
+def restore(path: str | Path, *, most_pixels: int = MAX_PIXELS) -> Restored:
     """What the clip of a file was made from.
 
     Args:
         path: an .mp4, .gif, .webp, .webm, .zip or a folder of frames, as `Clip.save` writes them.
+        most_pixels: of its photo; of a larger one nothing is unpacked.
 
     Raises:
-        ImageError: it cannot be read, or this package did not make it.
+        ImageError: it cannot be read, this package did not make it, or its photo has too many pixels.
         SettingsError: its settings are damaged, or are those of an older version that kept no masks.
     """
     settings = read_settings(path)
@@ -109,7 +114,8 @@ def restore(path: str | Path) -> Restored:
         )
     try:
         known = _Settings.model_validate(settings)
-        asked = ProjectSettings(**{name: settings[name] for name in _NAMES if name in settings})
+        asked = _asked(known.model, settings)
+        _check_pixels(known, most_pixels)
         masks = _masks(known)
         regions = tuple(
             _region(data, mask)
@@ -119,6 +125,8 @@ def restore(path: str | Path) -> Restored:
             HoldStill.from_json(_selection(data, mask)).with_mask(mask)
             for data, mask in zip(known.hold_still, masks[len(known.regions) :], strict=True)
         )
+    except ImageError as error:
+        raise ImageError(f"{path}: {error}") from error
     except (ValidationError, FollowYourClickError, TypeError, ValueError, OverflowError) as error:
         raise SettingsError(
             f"the settings inside {path} are damaged: {_reason(error)}; make the clip again"
@@ -137,10 +145,33 @@ def restore(path: str | Path) -> Restored:
     )
 
 
+def _asked(model: str, settings: Mapping[str, Any]) -> ProjectSettings:
+    from follow_your_click.animator import RunSettings  # with it comes torch
+
+    missing = _RUN - settings.keys()
+    if missing:
+        raise SettingsError(f"there is no {min(missing)}")
+    asked = ProjectSettings(model=model, **{name: settings[name] for name in _RUN})
+    given = {name: value for name, value in asked.for_run().items() if value is not None}
+    RunSettings(**{"num_inference_steps": 1, "guidance_scale": 1.0, **given})
+    return asked
+
+
+def _check_pixels(known: _Settings, most: int) -> None:
+    """Before anything is unpacked."""
+    pixels = known.photo.width * known.photo.height
+    if pixels > MAX_PIXELS:
+        raise SettingsError("the photo has more pixels than any can")
+    if pixels > most:
+        raise ImageError(
+            f"the photo of this clip has {pixels / 1e6:.1f} megapixels; expected at most {most / 1e6:g}"
+        )
+    if pixels * len(known.masks) > MAX_MASK_PIXELS:
+        raise SettingsError("the masks have more pixels than can be worked on")
+
+
 def _masks(known: _Settings) -> list[npt.NDArray[np.uint8]]:
     size = known.photo.height, known.photo.width
-    if size[0] * size[1] > MAX_PIXELS:
-        raise SettingsError("the photo has more pixels than any can")
     if len(known.masks) != len(known.regions) + len(known.hold_still):
         raise SettingsError("there is not one mask for each region")
     if any(png_size(text) != size for text in known.masks):  # before any of them is unpacked
@@ -164,10 +195,12 @@ def _selection(data: Mapping[str, Any], mask: npt.NDArray[np.uint8]) -> dict[str
 
 
 def _is_elsewhere(area: Any) -> bool:
-    """Whether an area's pixels are not in the settings."""
+    """Whether an area's pixels are not in the settings, nor those of the one that it wraps."""
     if not isinstance(area, Mapping):
         return True
-    return area.get("type") == "mask" or ("area" in area and _is_elsewhere(area["area"]))
+    inner = area.get("area")
+    wraps = isinstance(inner, Mapping) and inner.get("type") == "mask"
+    return wraps or area.get("type") == "mask"
 
 
 def _photo(path: str | Path, known: _Photo) -> tuple[npt.NDArray[np.uint8] | None, bool]:

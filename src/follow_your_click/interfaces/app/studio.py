@@ -93,7 +93,8 @@ class Studio:
         file = self._uploaded(path)
         try:
             if is_clip(file):
-                return self._restored(editor, restore(file))
+                most = int(self.service.settings.max_megapixels * 1e6)
+                return self._restored(editor, restore(file, most_pixels=most))
             photo = self.photos.add(self.service.read_photo(file))
         except (ImageError, SettingsError) as error:
             # Where the upload lies on the server says nothing to a visitor.
