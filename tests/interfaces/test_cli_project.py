@@ -128,18 +128,42 @@ def test_there_and_back(folder: Path, tiny_model: Path) -> None:
     assert main(["animate", "--project", "boat.json", "--out", "pp.zip", *words]) == 0
     both, once = Clip.load("pp.zip"), Clip.load("made")
     np.testing.assert_array_equal(both.frames, once.frames[[0, 1, 2, 1]])
+    words = ["--model", str(tiny_model), "--device", "cpu"]
+    assert main(["animate", "--project", "pp.zip", "--out", "again.zip", *words]) == 0
+    np.testing.assert_array_equal(Clip.load("again.zip").frames, both.frames)
+    words += ["--playback", "loop"]
+    assert main(["animate", "--project", "pp.zip", "--out", "loop.zip", *words]) == 0
+    np.testing.assert_array_equal(Clip.load("loop.zip").frames, once.frames)
+
+
+def test_a_clip_names_no_model_to_open(
+    folder: Path, tiny_model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Not even one that lies right there under the name that the clip has for it."""
+    shutil.copytree(tiny_model, "tiny")
+    assert main(["animate", "--project", "made", "--out", "x.zip", "--device", "cpu"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "made was made with 'tiny', which is not packaged; give its folder with --model" in line
+    words = ["--model", "tiny", "--device", "cpu"]
+    assert main(["animate", "--project", "made", "--out", "x.zip", *words]) == 0
 
 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--project", "b.mp4"], "does not hold its photo exactly; give the photo as IMAGE"),
         (
-            ["other.png", "--project", "b.mp4"],
+            ["--project", "b.mp4", "--model", "mini"],
+            "does not hold its photo exactly; give the photo as IMAGE",
+        ),
+        (
+            ["other.png", "--project", "b.mp4", "--model", "mini"],
             "other.png is not the photo that b.mp4 was made from",
         ),
         (["--project", "made", "--resegment"], "--resegment with a clip"),
-        (["--project", "made", "--save-project", "x.json"], "give the photo as IMAGE"),
+        (
+            ["--project", "made", "--model", "mini", "--save-project", "x.json"],
+            "give the photo as IMAGE",
+        ),
         (["--project", "broken.mp4"], "broken.mp4 cannot be read as a clip"),
     ],
 )

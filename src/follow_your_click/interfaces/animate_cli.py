@@ -1,7 +1,4 @@
-"""`fyc animate`: a photo and its regions, or a project, to a clip.
-
-Axis legend: H W rows and columns of the photo.
-"""
+"""`fyc animate`: a photo and its regions, or a project, to a clip."""
 
 from __future__ import annotations
 
@@ -9,13 +6,14 @@ import contextlib
 import json
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from follow_your_click.errors import ImageError, PromptError, RegionError, SettingsError
+from follow_your_click.errors import PromptError, RegionError, SettingsError
+from follow_your_click.interfaces.animate_request import Request, from_options, from_project
 from follow_your_click.interfaces.console import Progress, Result, report, show_progress
 from follow_your_click.interfaces.files import check_files, write_mask, write_picture
 from follow_your_click.interfaces.options import (
@@ -34,37 +32,14 @@ from follow_your_click.interfaces.selection_options import (
 )
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
     from follow_your_click.animator import Animator
-    from follow_your_click.project import ProjectSettings
-    from follow_your_click.region import HoldStill, Region
+    from follow_your_click.clip import Playback
+    from follow_your_click.region import Region
 
 REGION_HINT = (
     f"give {AREA_HINT} with --prompt TEXT, "
     'or --region "click=412,300; prompt=drift left; strength=3"'
 )
-
-
-@dataclass(frozen=True)
-class Request:
-    """What is to be animated.
-
-    Args:
-        image: the photo's file.
-        photo: its pixels (H, W, 3), if they were read already.
-    """
-
-    image: Path
-    photo: npt.NDArray[np.uint8] | None
-    regions: list[Region]
-    hold_still: list[HoldStill]
-    settings: ProjectSettings
-
-    def for_run(self) -> dict[str, Any]:
-        """The keyword arguments of `Animator.animate` and `plan`."""
-        return {"hold_still": self.hold_still, **self.settings.for_run()}
 
 
 @takes_selection
@@ -100,7 +75,7 @@ def animate_command(
             " IMAGE's name + .mp4 if left out.",
         ),
     ] = None,
-    playback: PlaybackOption = "loop",
+    playback: PlaybackOption = None,
     model: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="mini, or a model folder; mini if left out."),
@@ -162,14 +137,14 @@ def animate_command(
                 f"got {unfitting[0]} together with --project, which has its own regions; "
                 "leave one of them out"
             )
-        request = _from_project(project, image, settings, resegment=resegment)
+        request = from_project(project, image, settings, resegment=resegment)
     else:
         if image is None:
             raise SettingsError("missing argument IMAGE: give a photo, or --project JSON")
         if resegment:
             raise SettingsError("got --resegment without --project; masks are made anew anyway")
         regions = _regions(image, selection, prompt=prompt, strength=strength, specs=region or [])
-        request = _from_options(image, regions, hold or [], settings)
+        request = from_options(image, regions, hold or [], settings)
     clip = f"{request.image.stem}.mp4" if out is None else out
     also = {"mask": save_mask, "contact_sheet": contact_sheet, "project": save_project}
     outputs = {"clip": clip, **{name: path for name, path in also.items() if path is not None}}
@@ -188,7 +163,8 @@ def animate_command(
             plan = animator.plan(photo, request.regions, **request.for_run())
         else:
             with show_progress(bars=not json_line and sys.stderr.isatty()) as progress:
-                result = _animate(animator, request, outputs, progress, playback=playback)
+                shown = playback or request.playback
+                result = _animate(animator, request, outputs, progress, playback=shown)
     if dry_run:
         typer.echo(json.dumps(plan, indent=None if json_line else 2))
     else:
@@ -235,61 +211,6 @@ def _given(**options: object) -> list[str]:
     return [f"--{name}" for name, value in options.items() if value is not None and value != []]
 
 
-def _from_options(
-    image: Path, regions: list[Region], holds: list[str], settings: dict[str, Any]
-) -> Request:
-    from follow_your_click.project import ProjectSettings
-    from follow_your_click.region import parse_hold_still
-
-    held = [parse_hold_still(spec) for spec in holds]
-    return Request(image, None, regions, held, ProjectSettings(**settings))
-
-
-def _from_project(
-    file: Path, image: Path | None, settings: dict[str, Any], *, resegment: bool
-) -> Request:
-    from follow_your_click.project import Project
-    from follow_your_click.restore import CLIP_SUFFIXES
-
-    if file.suffix.lower() in CLIP_SUFFIXES or file.is_dir():
-        return _from_clip(file, image, settings, resegment=resegment)
-    project = Project.load(file)
-    if "segmenter" in settings and not resegment:
-        raise SettingsError(
-            "got --segmenter with --project, whose masks are settled; add --resegment to make them anew"
-        )
-    photo = project.read_photo(image)
-    if resegment:
-        project = project.resegmented()
-    return Request(
-        Path(project.photo.file) if image is None else image,
-        photo,
-        list(project.regions),
-        list(project.hold_still),
-        project.settings.model_copy(update=settings),
-    )
-
-
-def _from_clip(
-    file: Path, image: Path | None, settings: dict[str, Any], *, resegment: bool
-) -> Request:
-    """What a clip was made from; its photo is in the file only if that holds it exactly."""
-    from follow_your_click.photo import photo_sha256, read_photo
-    from follow_your_click.restore import restore
-
-    if resegment:
-        raise SettingsError("got --resegment with a clip, whose masks are settled; give a project")
-    clip = restore(file)
-    if image is None and not clip.exact:
-        raise ImageError(f"{file} does not hold its photo exactly; give the photo as IMAGE")
-    photo = clip.photo if image is None else read_photo(image)
-    assert photo is not None
-    if photo_sha256(photo) != clip.sha256:
-        raise ImageError(f"{image} is not the photo that {file} was made from")
-    asked = clip.settings.model_copy(update=settings)
-    return Request(image or file, photo, list(clip.regions), list(clip.hold_still), asked)
-
-
 def _animator(request: Request, device: str | None) -> Animator:
     from follow_your_click.animator import Animator
     from follow_your_click.segmentation.resolve import needs_segmenter
@@ -309,7 +230,7 @@ def _animate(
     outputs: dict[str, str],
     progress: Progress,
     *,
-    playback: str,
+    playback: Playback,
 ) -> Result:
     """Run the model and write every file that was asked for, each whole or not at all."""
     if "project" in outputs:
@@ -345,7 +266,7 @@ def _settled(animator: Animator, request: Request) -> Request:
     masks = iter(animator.masks(photo, [*request.regions, *request.hold_still]))
     regions = [region.with_mask(next(masks)) for region in request.regions]
     held = [hold.with_mask(next(masks)) for hold in request.hold_still]
-    return Request(request.image, photo, regions, held, request.settings)
+    return replace(request, photo=photo, regions=regions, hold_still=held)
 
 
 def _write_project(request: Request, used: dict[str, Any], path: Path) -> None:

@@ -35,8 +35,11 @@ GuidanceScaleOption = Annotated[
     float | None, typer.Option(metavar="G", help="1 = off; the model's own if left out.")
 ]
 PlaybackOption = Annotated[
-    Literal["loop", "ping-pong"],
-    typer.Option(help="At its end: from the start again, or back the way it came."),
+    Literal["loop", "ping-pong"] | None,
+    typer.Option(
+        help="At its end: from the start again, or back the way it came; loop if left out,"
+        " or as the clip of --project."
+    ),
 ]
 
 
