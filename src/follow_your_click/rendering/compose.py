@@ -41,7 +41,7 @@ from follow_your_click.rendering.motion import (
 
 BoolArray = npt.NDArray[np.bool_]
 OnFrame = Callable[[int, int], None]
-"""Called as on_frame(frames done, frames in all); what it raises ends the work."""
+"""Called as on_frame(frames done, frames in all), several times before the first; what it raises ends the work."""
 Box = tuple[int, int, int, int]
 
 # Rows of photo pixels composed at once: bounds the memory of a large window.
@@ -116,6 +116,11 @@ def render(
         ImageError: shapes or types do not fit.
     """
     _check(photo, mask, plan, generated, displacement)
+
+    def on_step() -> None:
+        if on_frame is not None:
+            on_frame(0, len(generated))
+
     shape = (photo.shape[0], photo.shape[1])
     grid = Grid.of(plan)
     frames = grid_frames(generated)
@@ -137,11 +142,13 @@ def render(
     box = grid.box_of(touched, shape)
     if box is None:
         return _still(photo, mask, coarse_mask, grid, len(frames))
-    left, top, matte = _cut_source(photo, mask, grid, box, motion)
+    left, top, matte = _cut_source(photo, mask, grid, box, motion, on_step)
+    on_step()
     soft_photo = grid_frames(plan.extract(photo)[None])[0]
     soft = read_background(frames, soft_photo, coarse_mask, inside, layers.moved)
     hole = needed_background(coarse_mask, layers.moved)
     sharp = sharp_background(photo, soft, soft_photo, hole, inside, grid, box)
+    on_step()
     source = _Source(left, top, matte, box, sharp)
     return _compose_all(photo, grid, source, motion, layers, on_frame)
 
@@ -194,7 +201,12 @@ def _levels(alpha: MaskArray) -> UInt8Array:
 
 
 def _cut_source(
-    photo: UInt8Array, mask: MaskArray, grid: Grid, box: Box, motion: ObjectMotion
+    photo: UInt8Array,
+    mask: MaskArray,
+    grid: Grid,
+    box: Box,
+    motion: ObjectMotion,
+    on_step: Callable[[], None],
 ) -> tuple[int, int, Matte]:
     """The matte of the box and of all that a displacement can reach, and its first pixel (x, y)."""
     height, width = mask.shape
@@ -205,7 +217,7 @@ def _cut_source(
     colours = np.ascontiguousarray(photo[top:bottom, left:right])
     selected = np.ascontiguousarray(mask[top:bottom, left:right].astype(np.float32))
     band = int(np.clip(round(EDGE_CELLS * grid.cell), *EDGE_PIXELS))
-    return left, top, cut_matte(colours, selected, band=band)
+    return left, top, cut_matte(colours, selected, band=band, on_step=on_step)
 
 
 def _compose_all(

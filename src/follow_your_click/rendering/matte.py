@@ -3,6 +3,7 @@
 Axes: h w photo rows and columns, C = 3 colour channels.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
@@ -39,7 +40,17 @@ class Matte:
     reach: Float32Array
 
 
-def cut_matte(photo: UInt8Array, mask: Float32Array, *, band: int) -> Matte:
+# Rows of photo pixels blurred at once: bounds the memory of a large object, and the time between two steps.
+STRIP_ROWS = 512
+
+
+def cut_matte(
+    photo: UInt8Array,
+    mask: Float32Array,
+    *,
+    band: int,
+    on_step: Callable[[], None] = lambda: None,
+) -> Matte:
     """Matte an object along the edge of its mask.
 
     Within `band` px of the mask's edge the matte follows the colours: each pixel is placed on the
@@ -50,33 +61,39 @@ def cut_matte(photo: UInt8Array, mask: Float32Array, *, band: int) -> Matte:
         photo: uint8 (h, w, 3).
         mask: float32 (h, w), 0 ... 1.
         band: how far the mask's edge may be off, in pixels, at least 1.
+        on_step: called between the costly steps; what it raises ends the work.
     """
     soft = np.clip(cv2.GaussianBlur(mask, (0, 0), EDGE_SOFTNESS), 0, 1)
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * band + 1, 2 * band + 1))
     sure = (cv2.erode(mask, kernel) > 0.9).astype(np.float32)
     clear = (cv2.dilate(mask, kernel) < 0.1).astype(np.float32)
     image = photo.astype(np.float32)
-    front = _spread(image, np.maximum(sure, 1e-4 * soft), 1.5 * band)
-    back = _spread(image, np.maximum(clear, 1e-4 * (1 - soft)), 1.5 * band)
+    front = _spread(image, np.maximum(sure, 1e-4 * soft), 1.5 * band, on_step)
+    back = _spread(image, np.maximum(clear, 1e-4 * (1 - soft)), 1.5 * band, on_step)
+    on_step()
     line = front - back
     length = np.square(line).sum(axis=2)
     along = np.clip(((image - back) * line).sum(axis=2) / np.maximum(length, 1.0), 0, 1)
     trust = smoothstep(np.asarray(np.sqrt(length / 3), np.float32), *CONTRAST)
+    on_step()
     undecided = (1 - sure) * (1 - clear)
     by_colour = cv2.GaussianBlur(along.astype(np.float32), (0, 0), max(0.6, 0.3 * band))
     # A mask that is off is off along a stretch of edge; single pixels that disagree are texture.
     change = np.asarray((by_colour - soft)[..., None], np.float32)
     deciding = np.asarray(trust * undecided + 1e-6, np.float32)
-    apart = np.abs(_spread(change, deciding, 2.0 * band))
+    apart = np.abs(_spread(change, deciding, 2.0 * band, on_step))
+    on_step()
     wrong = smoothstep(apart, *DISAGREEMENT)
     correction = 0.9 * wrong * trust * undecided * (by_colour - soft)
     alpha = soft + cv2.GaussianBlur(correction, (0, 0), 0.5)
     alpha = np.where(sure > 0, 1.0, np.where(clear > 0, 0.0, alpha)).astype(np.float32)
     solid = smoothstep(alpha, 0.5, 0.98)[..., None]
-    near = _spread(image, np.square(np.maximum(alpha, sure)) + 1e-5, 1.5)
+    near = _spread(image, np.square(np.maximum(alpha, sure)) + 1e-5, 1.5, on_step)
+    on_step()
     colours = near + solid * (image - near)
     keep = (sure > 0) | (alpha < 1e-3)
     colours = np.where(keep[..., None], image, colours)
+    on_step()
     rim = _widen(alpha, max(1, band // 2), max(0.7, 0.2 * band))
     reach = _widen(alpha, band, max(0.7, 0.35 * band))
     return Matte(alpha, np.clip(np.rint(colours), 0, 255).astype(np.uint8), rim, reach)
@@ -89,9 +106,22 @@ def _widen(alpha: Float32Array, radius: int, softness: float) -> Float32Array:
     return np.asarray(cv2.GaussianBlur(wide, (0, 0), softness), np.float32)
 
 
-def _spread(image: Float32Array, weight: Float32Array, sigma: float) -> Float32Array:
+def _spread(
+    image: Float32Array, weight: Float32Array, sigma: float, on_step: Callable[[], None]
+) -> Float32Array:
     """Gaussian weighted mean around every pixel: (h, w, 3) as it is, (h, w, 1) as (h, w)."""
-    mass = cv2.GaussianBlur(weight, (0, 0), sigma)
-    total = cv2.GaussianBlur(image * weight[..., None], (0, 0), sigma)
-    mean = total.reshape(image.shape) / np.maximum(mass, 1e-9)[..., None]
-    return np.asarray(mean if image.shape[2] > 1 else mean[..., 0], np.float32)
+    height = image.shape[0]
+    mean = np.empty(image.shape, np.float32)
+    # Strips with as many rows around as the blur sees (OpenCV: 4 sigma) give what the whole gives, bit for bit.
+    around = round(4 * sigma) + 1
+    for first in range(0, height, STRIP_ROWS):
+        on_step()
+        last = min(first + STRIP_ROWS, height)
+        top, bottom = max(first - around, 0), min(last + around, height)
+        here = np.s_[first - top : last - top]
+        weights = weight[top:bottom]
+        mass = cv2.GaussianBlur(weights, (0, 0), sigma)
+        total = cv2.GaussianBlur(image[top:bottom] * weights[..., None], (0, 0), sigma)
+        total = total.reshape(-1, *image.shape[1:])
+        mean[first:last] = total[here] / np.maximum(mass[here], 1e-9)[..., None]
+    return mean if image.shape[2] > 1 else mean[..., 0]
