@@ -14,7 +14,7 @@ import pytest
 
 from follow_your_click.animator import Animator
 from follow_your_click.clip import Clip, Patch, read_settings
-from follow_your_click.errors import ImageError, OutputError
+from follow_your_click.errors import ImageError, OutputError, SettingsError
 from follow_your_click.photo import MAX_PIXELS
 from follow_your_click.pipeline import RegionalAnimationPipeline
 from follow_your_click.presets import Preset
@@ -61,6 +61,12 @@ def test_a_clip_of_plain_frames_has_no_cutout(clip: Clip, tmp_path: Path) -> Non
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("order", [(0, 1, 2), (0, 1, 2, -1), (0, 1, 2, 4)])
+def test_an_order_must_fit_its_frames(clip: Clip, order: tuple[int, ...]) -> None:
+    with pytest.raises((SettingsError, ImageError), match=r"an order of|a patch has"):
+        replace(clip, order=order)
+
+
 def test_alpha_must_fit_its_frames() -> None:
     frames = np.zeros((2, 8, 8, 3), np.uint8)
     with pytest.raises(ImageError, match="got an alpha"):
@@ -73,6 +79,9 @@ def test_there_and_back(clip: Clip) -> None:
     order = [0, 1, 2, 3, 2, 1]
     np.testing.assert_array_equal(both.frames, clip.frames[order])
     np.testing.assert_array_equal(both.cutout(5), clip.cutout(1))
+    np.testing.assert_array_equal(both.frame(-1), clip.frame(1))
+    assert np.shares_memory(both.patches[0].frames, clip.patches[0].frames), "no copy"
+    np.testing.assert_array_equal(both.ping_pong().frames[5:8], clip.frames[[1, 2, 3]])
     assert both.settings == {"seed": 1, "playback": "ping-pong"}
     short = Clip.from_frames(clip.frames[:2])
     assert short.ping_pong() is short

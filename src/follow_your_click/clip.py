@@ -77,6 +77,7 @@ class Clip:
     seconds      time that each stage took; not written into files, so that equal clips are equal files
     tags         notes of other programs, by key; written into mp4, webm, webp and PNG files, not read back
     region_mask  bool (H, W), True = may move; None if not known. It is not written to files
+    order        which of the patches' frames is shown when, num_frames numbers; empty: each in its turn
 
     Raises ImageError for arrays that do not fit together, SettingsError for the other fields.
     """
@@ -89,6 +90,7 @@ class Clip:
     region_mask: npt.NDArray[np.bool_] | None = None
     seconds: Mapping[str, float] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
+    order: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         _check_pixels(self.background, axes="(H, W, 3)")
@@ -96,10 +98,15 @@ class Clip:
             raise SettingsError(f"got num_frames {self.num_frames}; a clip has at least 1")
         if not (math.isfinite(self.fps) and self.fps > 0):
             raise SettingsError(f"got fps {self.fps}; give a number over 0, such as 8")
+        if self.order and (len(self.order) != self.num_frames or min(self.order) < 0):
+            raise SettingsError(
+                f"got an order of {len(self.order)} frames; expected {self.num_frames} numbers from 0"
+            )
+        needed = max(self.order) + 1 if self.order else self.num_frames
         for patch in self.patches:
             length, height, width, _ = patch.frames.shape
-            if length != self.num_frames:
-                raise ImageError(f"a patch has {length} frames, the clip {self.num_frames}")
+            if length != needed:
+                raise ImageError(f"a patch has {length} frames, the clip {needed}")
             if patch.x + width > self.width or patch.y + height > self.height:
                 raise ImageError(
                     f"a patch of {width} x {height} px at ({patch.x}, {patch.y}) "
@@ -160,8 +167,12 @@ class Clip:
         for patch in self.patches:
             _, height, width, _ = patch.frames.shape
             rows, columns = slice(patch.y, patch.y + height), slice(patch.x, patch.x + width)
-            pixels[rows, columns] = patch.frames[index]
+            pixels[rows, columns] = patch.frames[self._shown(index)]
         return pixels
+
+    def _shown(self, index: int) -> int:
+        """The patches' frame that is frame `index` of the clip."""
+        return self.order[index] if self.order else index
 
     def __len__(self) -> int:
         return self.num_frames
@@ -189,7 +200,9 @@ class Clip:
         for patch in self.patches:
             assert patch.alpha is not None
             _, height, width = patch.alpha.shape
-            alpha[patch.y : patch.y + height, patch.x : patch.x + width] = patch.alpha[index]
+            alpha[patch.y : patch.y + height, patch.x : patch.x + width] = patch.alpha[
+                self._shown(index)
+            ]
         area = np.s_[top:bottom, left:right]
         return np.dstack([self.frame(index)[area], alpha[area]])
 
@@ -209,20 +222,16 @@ class Clip:
         return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
 
     def ping_pong(self) -> "Clip":
-        """The clip forward and back, 2 L - 2 frames, so that it closes without a jump; under 3 frames as it is."""
+        """The clip forward and back, 2 L - 2 frames, so that it closes without a jump; under 3 frames as it is.
+
+        It shares its pixels with this one.
+        """
         if self.num_frames < 3:
             return self
-        order = [*range(self.num_frames), *range(self.num_frames - 2, 0, -1)]
-        patches = tuple(
-            replace(
-                patch,
-                frames=patch.frames[order],
-                alpha=None if patch.alpha is None else patch.alpha[order],
-            )
-            for patch in self.patches
-        )
+        turns = [*range(self.num_frames), *range(self.num_frames - 2, 0, -1)]
+        order = tuple(self._shown(index) for index in turns)
         settings = {**self.settings, "playback": "ping-pong"}
-        return replace(self, patches=patches, num_frames=len(order), settings=settings)
+        return replace(self, order=order, num_frames=len(order), settings=settings)
 
     def save(self, path: str | Path, *, on_frame: OnFrame | None = None) -> Path:
         """Writes the clip whole or not at all, replacing a file that is there; returns the path.

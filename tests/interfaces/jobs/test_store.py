@@ -40,6 +40,13 @@ def test_ping_pong_is_a_file_of_its_own(store: ClipStore) -> None:
     assert len(Clip.load(store.file(key, kind="zip"))) == FRAMES
 
 
+def test_a_clip_that_goes_back_and_forth_is_kept_as_it_is(store: ClipStore) -> None:
+    both = clip_of(request_of()).ping_pong()
+    kept = store.clip(store.add(both))
+    np.testing.assert_array_equal(kept.frames, both.frames)
+    assert kept.settings == both.settings
+
+
 def test_the_oldest_go_when_there_are_too_many(tmp_path: Path) -> None:
     store = ClipStore(tmp_path / "clips", max_clips=2)
     first, second = (store.add(clip_of(request_of(level))) for level in (1, 2))

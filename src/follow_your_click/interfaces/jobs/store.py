@@ -145,6 +145,7 @@ def _write(clip: Clip, folder: Path) -> None:
         "fps": clip.fps,
         "settings": dict(clip.settings),
         "seconds": dict(clip.seconds),
+        "order": list(clip.order),
         "corners": [[patch.x, patch.y] for patch in clip.patches],
     }
     (folder / _NOTE).write_text(json.dumps(note), encoding="utf-8")
@@ -165,6 +166,7 @@ def _read(folder: Path) -> Clip:
         settings=note["settings"],
         region_mask=arrays.get("region_mask"),
         seconds=note["seconds"],
+        order=tuple(note["order"]),
     )
 
 
