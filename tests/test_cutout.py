@@ -128,6 +128,8 @@ def test_a_webm_is_the_object_on_nothing(clip: Clip, tmp_path: Path) -> None:
         notes = {key.lower(): value for key, value in container.metadata.items()}
         assert {key.lower(): value for key, value in stream.metadata.items()}["alpha_mode"] == "1"
         assert (stream.width, stream.height) == (22, 10)
+        context = stream.codec_context
+        assert (context.colorspace, context.color_range) == (1, 1), "BT.709, limited; else guessed"
         assert len(list(container.decode(stream))) == FRAMES
     assert json.loads(notes["comment"])["cutout"] == {"x": 10, "y": 25}
     with pytest.raises(ImageError, match="moving region alone"):

@@ -202,15 +202,19 @@ def _write_mp4(clip: FrameSource, file: Path) -> None:
         stream.height, stream.width = clip.height + odd[0][1], clip.width + odd[1][1]
         stream.pix_fmt = "yuv420p"
         stream.options = {"crf": str(CRF), "preset": PRESET, "x264-params": _X264_PARAMS}
-        context = stream.codec_context
-        context.thread_count = _ENCODER_THREADS
-        context.color_primaries = context.color_trc = context.colorspace = BT709
-        context.color_range = ColorRange.MPEG
+        stream.codec_context.thread_count = _ENCODER_THREADS
+        _tell_colours(stream.codec_context)
         for index, pixels in enumerate(frames_of(clip)):
             picture = to_yuv(np.pad(pixels, odd, mode="edge") if np.any(odd) else pixels)
             picture.pts, picture.time_base = index, 1 / rate
             container.mux(stream.encode(picture))
         container.mux(stream.encode())
+
+
+def _tell_colours(context: av.VideoCodecContext) -> None:
+    """That the pictures are as `to_yuv` makes them, or players guess by their size."""
+    context.color_primaries = context.color_trc = context.colorspace = BT709
+    context.color_range = ColorRange.MPEG
 
 
 def to_yuv(pixels: npt.NDArray[np.uint8]) -> av.VideoFrame:
@@ -240,6 +244,7 @@ def _write_webm(clip: FrameSource, file: Path) -> None:
         stream.options = dict(_VP9_OPTIONS)
         stream.metadata["alpha_mode"] = "1"
         stream.codec_context.thread_count = _ENCODER_THREADS
+        _tell_colours(stream.codec_context)
         for index in range(clip.num_frames):
             pixels = first if index == 0 else clip.cutout(index)
             picture = to_yuv(np.pad(pixels, odd, mode="edge") if np.any(odd) else pixels)
