@@ -16,6 +16,7 @@ COLOUR = (200, 120, 80)
 READ_FRAMES = """async ([source, times]) => {
     const video = document.createElement("video");
     video.muted = true;
+    document.body.append(video);
     video.src = URL.createObjectURL(await (await fetch(source)).blob());
     await new Promise((done, failed) => {
         video.onloadeddata = done;
@@ -26,9 +27,12 @@ READ_FRAMES = """async ([source, times]) => {
     const context = canvas.getContext("2d");
     const frames = [];
     for (const time of times) {
+        // "seeked" may come before there is a picture to draw.
         const sought = new Promise((done) => { video.onseeked = done; });
+        const seen = new Promise((done) => video.requestVideoFrameCallback(done));
         video.currentTime = time;
         await sought;
+        await Promise.race([seen, new Promise((done) => setTimeout(done, 2000))]);
         context.clearRect(0, 0, canvas.width, canvas.height);
         context.drawImage(video, 0, 0);
         frames.push(Array.from(context.getImageData(0, 0, canvas.width, canvas.height).data));
