@@ -17,7 +17,8 @@ import pytest
 from huggingface_hub import constants
 
 from follow_your_click.errors import ModelError
-from follow_your_click.segmentation import GrabCutSegmenter, hub_weights
+from follow_your_click.models import hub
+from follow_your_click.segmentation import GrabCutSegmenter
 from follow_your_click.segmentation.registry import HUB_IDS, SEGMENTER_NAMES, load_segmenter
 from follow_your_click.segmentation.sam import SamSegmenter
 
@@ -148,7 +149,7 @@ def test_without_a_network_the_error_is_quick_and_one_line(
 def test_a_network_that_swallows_everything_is_given_up_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(hub_weights, "_ANSWER_SECONDS", 0.3)
+    monkeypatch.setattr(hub, "_ANSWER_SECONDS", 0.3)
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
@@ -195,11 +196,11 @@ def test_a_model_on_the_hub_without_weights_is_refused(
 ) -> None:
     def fetched(_: str, *, local_files_only: bool = False, **__: object) -> str:
         if local_files_only:
-            raise hub_weights.hub_errors.LocalEntryNotFoundError("nothing cached")
+            raise hub.hub_errors.LocalEntryNotFoundError("nothing cached")
         (tmp_path / "config.json").write_text("{}")
         return str(tmp_path)
 
-    monkeypatch.setattr(hub_weights, "snapshot_download", fetched)
+    monkeypatch.setattr(hub, "snapshot_download", fetched)
     hub_answers(200, {"X-Repo-Commit": "0" * 40, "ETag": '"1"'})
     with pytest.raises(ModelError, match="this model on the hub has no model.safetensors"):
         load_segmenter("owner/model")
@@ -214,11 +215,11 @@ def test_a_download_is_loaded(
 
     def fetched(name: str, *, local_files_only: bool = False, **__: object) -> str:
         if local_files_only:
-            raise hub_weights.hub_errors.LocalEntryNotFoundError("nothing cached")
+            raise hub.hub_errors.LocalEntryNotFoundError("nothing cached")
         asked.append(name)
         return str(tiny_checkpoint("sam"))
 
-    monkeypatch.setattr(hub_weights, "snapshot_download", fetched)
+    monkeypatch.setattr(hub, "snapshot_download", fetched)
     hub_answers(200, {"X-Repo-Commit": "0" * 40, "ETag": '"1"'})
     assert isinstance(load_segmenter("sam", device="cpu"), SamSegmenter)
     assert asked == ["facebook/sam-vit-base"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,23 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from huggingface_hub import errors as hub_errors
-from huggingface_hub import get_hf_file_metadata, hf_hub_url, snapshot_download
 from safetensors import SafetensorError
 from transformers.utils import logging as transformers_logging
 
 from follow_your_click.errors import ModelError
 from follow_your_click.models.checkpoints import best_device
+from follow_your_click.models.hub import fetch, first_line, is_hub_id
 
 _WEIGHTS = "model.safetensors"
 _WEIGHTS_INDEX = "model.safetensors.index.json"
 # What a model needs: no copies of the weights in other formats, some of which can run code.
 _WANTED_FILES = ["*.json", "*.txt", "model*.safetensors"]
-_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
-_ANSWER_SECONDS = 5.0  # how long the hub may take to say whether it has a model
-
-# The hub's client raises the errors of the HTTP library that this version of it stands on.
-_HTTP_ERROR: type[Exception] = hub_errors.HTTPError  # type: ignore[attr-defined]
 
 # What transformers raises on a folder of something else, as met in practice.
 LOADING_ERRORS = (
@@ -78,31 +71,15 @@ def find_checkpoint(name: str | Path, wanted: Wanted) -> Path:
         if missing is not None:
             raise wanted.error(name, f"the folder has no {missing}")
         return folder
-    if not isinstance(name, str) or not _HUB_ID.fullmatch(name):
+    if not isinstance(name, str) or not is_hub_id(name):
         raise wanted.error(name, "neither a folder nor a hub id like owner/model")
-    try:
-        folder = _cached(name) or _downloaded(name)
-    except hub_errors.GatedRepoError as error:
-        reason = (
-            "its owner asks for consent first: accept the terms on the model's page and log in"
-            " with 'hf auth login'"
-        )
-        raise wanted.error(name, reason) from error
-    except hub_errors.RepositoryNotFoundError as error:
-        reason = "the hub has no such model, or only for those who are logged in ('hf auth login')"
-        raise wanted.error(name, reason) from error
-    except hub_errors.RemoteEntryNotFoundError as error:
-        raise wanted.error(name, "this model on the hub has no config.json") from error
-    except hub_errors.OfflineModeIsEnabled as error:
-        reason = "not in the cache, and the hub may not be asked (HF_HUB_OFFLINE is set)"
-        raise wanted.error(name, reason) from error
-    except (_HTTP_ERROR, OSError, ValueError) as error:
-        reason = f"not in the cache, and cannot be had from the hub ({first_line(error)})"
-        raise wanted.error(name, reason) from error
-    missing = _missing_file(folder)
-    if missing is not None:
-        raise wanted.error(name, f"this model on the hub has no {missing}")
-    return folder
+    return fetch(
+        name,
+        files=_WANTED_FILES,
+        probe="config.json",
+        missing=_missing_file,
+        refusal=lambda reason: wanted.error(name, reason),
+    )
 
 
 def read_config(folder: Path, wanted: Wanted) -> dict[str, Any]:
@@ -167,23 +144,3 @@ def _missing_file(folder: Path) -> str | None:
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return f"readable {_WEIGHTS_INDEX}"
     return next((part for part in sorted(parts) if not (folder / part).is_file()), None)
-
-
-def _cached(name: str) -> Path | None:
-    """The folder of a model that was downloaded before, if it is whole."""
-    try:
-        folder = Path(snapshot_download(name, local_files_only=True, allow_patterns=_WANTED_FILES))
-    except hub_errors.LocalEntryNotFoundError:
-        return None
-    return folder if _missing_file(folder) is None else None
-
-
-def _downloaded(name: str) -> Path:
-    # One question without retries first: the download itself would retry for half a minute.
-    get_hf_file_metadata(hf_hub_url(name, "config.json"), timeout=_ANSWER_SECONDS)
-    return Path(snapshot_download(name, allow_patterns=_WANTED_FILES))
-
-
-def first_line(error: Exception) -> str:
-    """What an error says, as a part of one line."""
-    return " ".join(str(error).splitlines()[:1]) or type(error).__name__

@@ -15,12 +15,12 @@ import torch
 import transformers
 
 from follow_your_click.errors import PromptError, RegionError, SettingsError
+from follow_your_click.models.hub import first_line
 from follow_your_click.region import Box
 from follow_your_click.segmentation.hub_weights import (
     LOADING_ERRORS,
     Wanted,
     find_checkpoint,
-    first_line,
     load_model,
     quiet_transformers,
     read_config,
