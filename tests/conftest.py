@@ -20,10 +20,10 @@ def tiny_pipeline() -> Callable[[int], RegionalAnimationPipeline]:
     import torch
 
     from follow_your_click.models.autoencoder import ConvAutoencoder
+    from follow_your_click.models.schedulers import paper_scheduler
     from follow_your_click.models.text_encoder import MotionTextEncoder, load_tokenizer
     from follow_your_click.models.unet import RegionalMotionUNet
     from follow_your_click.pipeline import RegionalAnimationPipeline
-    from follow_your_click.training.run import paper_scheduler
 
     def build(max_frames: int) -> RegionalAnimationPipeline:
         torch.manual_seed(0)
@@ -81,3 +81,90 @@ def tiny_model(
     tiny_pipeline(16).save_pretrained(folder)
     (folder / PRESET_FILE).write_text(tiny_preset.model_dump_json(), encoding="utf-8")
     return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_stable_diffusion(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder like Stable Diffusion 1.5's: the same classes at 8 to 16 channels, every weight random."""
+    import torch
+    from diffusers import AutoencoderKL, StableDiffusionPipeline, UNet2DConditionModel
+    from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+
+    from follow_your_click.models.schedulers import animatediff_scheduler
+
+    torch.manual_seed(0)
+    letters = [chr(code) for code in range(ord("!"), ord("~") + 1)]
+    vocabulary = [*letters, *(f"{letter}</w>" for letter in letters)]
+    vocabulary += ["<|startoftext|>", "<|endoftext|>"]
+    tokenizer = CLIPTokenizer(
+        vocab={token: number for number, token in enumerate(vocabulary)},
+        merges=[],
+        model_max_length=16,
+    )
+    text = CLIPTextConfig(
+        vocab_size=len(vocabulary),
+        hidden_size=12,
+        intermediate_size=24,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        max_position_embeddings=16,
+        bos_token_id=len(vocabulary) - 2,
+        eos_token_id=len(vocabulary) - 1,
+        pad_token_id=len(vocabulary) - 1,
+    )
+    pipeline = StableDiffusionPipeline(
+        vae=AutoencoderKL(
+            block_out_channels=(8, 8, 8, 8),
+            down_block_types=("DownEncoderBlock2D",) * 4,
+            up_block_types=("UpDecoderBlock2D",) * 4,
+            layers_per_block=1,
+            norm_num_groups=4,
+            sample_size=32,
+        ),
+        text_encoder=CLIPTextModel(text),
+        tokenizer=tokenizer,
+        unet=UNet2DConditionModel(
+            sample_size=4,
+            block_out_channels=(8, 16),
+            down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),
+            up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"),
+            layers_per_block=1,
+            norm_num_groups=4,
+            cross_attention_dim=12,
+            attention_head_dim=2,
+        ),
+        scheduler=animatediff_scheduler(),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+    folder = tmp_path_factory.mktemp("tiny-sd")
+    pipeline.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_motion_adapter(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int | None], Path]:
+    """A function: channels of the first convolution (9 as PIA's, None as AnimateDiff's) -> an adapter's folder."""
+    import torch
+    from diffusers import MotionAdapter
+
+    def build(conv_in_channels: int | None) -> Path:
+        torch.manual_seed(1)
+        adapter = MotionAdapter(
+            block_out_channels=(8, 16),
+            motion_layers_per_block=1,
+            motion_num_attention_heads=2,
+            motion_norm_num_groups=4,
+            motion_max_seq_length=16,
+            use_motion_mid_block=conv_in_channels is None,
+            conv_in_channels=conv_in_channels,
+        )
+        with torch.no_grad():
+            for parameter in adapter.parameters():
+                parameter.normal_(std=0.2)
+        folder = tmp_path_factory.mktemp("tiny-motion")
+        adapter.save_pretrained(folder)
+        return folder
+
+    return build

@@ -27,10 +27,10 @@ import follow_your_click
 from follow_your_click.errors import PromptError, SettingsError
 from follow_your_click.models.autoencoder import ConvAutoencoder
 from follow_your_click.models.conditioning import carry_first_frame, latent_region_mask
+from follow_your_click.models.schedulers import paper_scheduler
 from follow_your_click.models.text_encoder import MotionTextEncoder, load_tokenizer
 from follow_your_click.models.unet import RegionalMotionUNet
 from follow_your_click.pipeline import RegionalAnimationPipeline
-from follow_your_click.training.run import paper_scheduler
 
 SOURCE = Path(follow_your_click.__file__).parent.parent
 SIZE, CHANNELS, FRAMES = 32, 4, 3

@@ -10,6 +10,7 @@ from torch import nn
 from follow_your_click.data.procedural import ClipRequest, ProceduralClips
 from follow_your_click.errors import SettingsError
 from follow_your_click.models.conditioning import carry_first_frame
+from follow_your_click.models.schedulers import paper_scheduler
 from follow_your_click.models.text_encoder import encode_text
 from follow_your_click.training.motion_unet import (
     FAR_OFF,
@@ -18,7 +19,7 @@ from follow_your_click.training.motion_unet import (
     MotionUNetObjective,
     displacement_loss,
 )
-from follow_your_click.training.run import build_objective, paper_scheduler
+from follow_your_click.training.run import build_objective
 from follow_your_click.training.trainer import Trainer
 
 SCHEDULER = paper_scheduler()

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import DDIMScheduler
 from pydantic import ValidationError
 
 from follow_your_click.data.click_examples import ClickExamples
@@ -22,6 +21,7 @@ from follow_your_click.errors import ModelError, OutputError, SettingsError
 from follow_your_click.models.autoencoder import ConvAutoencoder
 from follow_your_click.models.checkpoints import Model, load_component
 from follow_your_click.models.click_network import ClickNetwork
+from follow_your_click.models.schedulers import paper_scheduler
 from follow_your_click.models.text_encoder import MotionTextEncoder, load_tokenizer
 from follow_your_click.models.unet import RegionalMotionUNet
 from follow_your_click.training.autoencoder import AutoencoderObjective
@@ -206,25 +206,6 @@ def _initial_unet(settings: MotionUNetSettings, channels: int) -> RegionalMotion
             f" expected {channels}, as {settings.vae} has"
         )
     return unet
-
-
-def paper_scheduler() -> DDIMScheduler:
-    """DDIM with the schedule of the paper's released config: v-prediction, zero terminal SNR.
-
-    Trailing spacing, because only it starts at the last timestep, where a zero-terminal-SNR model is
-    told that its input is pure noise.
-    """
-    return DDIMScheduler(
-        num_train_timesteps=1000,
-        beta_start=0.00085,
-        beta_end=0.012,
-        beta_schedule="linear",
-        clip_sample=False,
-        steps_offset=1,
-        prediction_type="v_prediction",
-        rescale_betas_zero_snr=True,
-        timestep_spacing="trailing",
-    )
 
 
 def _check_device(name: str) -> None:
