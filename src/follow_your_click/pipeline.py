@@ -11,34 +11,47 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, cast, get_args
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Literal, cast, get_args
 
-import numpy as np
 import numpy.typing as npt
 import torch
 from diffusers import DiffusionPipeline, SchedulerMixin
-from diffusers.image_processor import VaeImageProcessor
-from diffusers.loaders import StableDiffusionLoraLoaderMixin
+from diffusers.loaders import (
+    IPAdapterMixin,
+    StableDiffusionLoraLoaderMixin,
+    TextualInversionLoaderMixin,
+)
+from diffusers.models.controlnets.multicontrolnet import MultiControlNetModel
+from diffusers.pipelines.free_init_utils import FreeInitMixin
 from diffusers.utils import BaseOutput
 from diffusers.utils.torch_utils import randn_tensor
-from einops import rearrange
-from PIL import Image
 from torch import Tensor, nn
 
+from follow_your_click.control import ControlImages, control_of
+from follow_your_click.denoising import (
+    Conditions,
+    PinnedBackground,
+    frame_windows,
+    predict,
+    shuffled_noise,
+)
 from follow_your_click.errors import SettingsError
+from follow_your_click.image_prompts import ImagePrompts, embed_image_prompts
+from follow_your_click.latent_codec import ImageInput, LatentCodec, OutputType, vae_downscale
 
 # Imported for its registration alone: diffusers loads a component only from a module that is already imported.
 from follow_your_click.models import autoencoder as autoencoder
+from follow_your_click.models.affinity import AffinityKind, affinity_map, reachable_area
 from follow_your_click.models.conditioning import (
     Layout,
     carry_first_frame,
-    denoiser_input,
+    condition_channels,
     mask_first_frame,
 )
 from follow_your_click.models.regions import region_shares
 from follow_your_click.models.text_encoder import encode_text
-from follow_your_click.models.unet import RegionalMotionOutput, RegionalMotionUNet
+from follow_your_click.models.unet import RegionalMotionUNet
 from follow_your_click.pipeline_inputs import (
     MotionPrompts,
     Prompts,
@@ -49,11 +62,11 @@ from follow_your_click.pipeline_inputs import (
     regional_strengths,
 )
 
-OutputType = Literal["pil", "np", "pt", "latent"]
+MaskChannel = Literal["region", "affinity", "affinity-loop"]
+Background = Literal["free", "pinned"]
 StepCallback = Callable[["RegionalAnimationPipeline", int, int, dict[str, Any]], dict[str, Any]]
-ImageInput = Image.Image | npt.NDArray[Any] | Tensor | Sequence[Image.Image]
 
-DECODE_CHUNK = 8  # frames decoded at once; bounds memory, changes nothing else
+MOST_FRAMES = 64  # of a clip that is denoised in windows
 
 
 @dataclass
@@ -68,7 +81,14 @@ class RegionalAnimationOutput(BaseOutput):
     displacement: Tensor | None = None
 
 
-class RegionalAnimationPipeline(DiffusionPipeline, StableDiffusionLoraLoaderMixin):
+class RegionalAnimationPipeline(
+    DiffusionPipeline,
+    StableDiffusionLoraLoaderMixin,
+    TextualInversionLoaderMixin,
+    IPAdapterMixin,
+    FreeInitMixin,
+    LatentCodec,
+):
     """Text-guided animation of a region of an image (Follow-Your-Click, section 3).
 
     Args:
@@ -79,9 +99,16 @@ class RegionalAnimationPipeline(DiffusionPipeline, StableDiffusionLoraLoaderMixi
         scheduler: any of diffusers'.
         mask_layout: see `models.conditioning.denoiser_input`; must be as in training.
         first_frame_layout: likewise.
+        mask_channel: what the network's second input is: "region", the mask; or PIA's affinity, 1 where nothing changes
+            and less within a region the stronger it moves, with "affinity-loop" back to 1 at the clip's end.
+        background: "pinned" keeps latents that no region gets to those of the first frame, at every step.
+        controlnet: one of diffusers' ControlNets, or several; may be set later.
+        image_encoder: of IP-Adapters; `load_ip_adapter` sets it.
+        feature_extractor: likewise.
     """
 
-    model_cpu_offload_seq = "text_encoder->unet->vae"
+    model_cpu_offload_seq = "text_encoder->image_encoder->unet->vae"
+    _optional_components: ClassVar[list[str]] = ["controlnet", "image_encoder", "feature_extractor"]
     # Layer by layer, torch's fused attention and `encode_text` would meet weights without data.
     _exclude_from_cpu_offload = ("text_encoder",)
     _callback_tensor_inputs = (
@@ -102,24 +129,37 @@ class RegionalAnimationPipeline(DiffusionPipeline, StableDiffusionLoraLoaderMixi
         scheduler: SchedulerMixin,
         mask_layout: str = "repeat",
         first_frame_layout: str = "repeat",
+        mask_channel: str = "region",
+        background: str = "free",
+        controlnet: Any = None,
+        image_encoder: Any = None,
+        feature_extractor: Any = None,
     ) -> None:
-        # The two settings are typed str because diffusers compares types when it loads a pipeline, and warns of
+        # The settings are typed str because diffusers compares types when it loads a pipeline, and warns of
         # a Literal, which is no class.
         super().__init__()
-        _check_settings(mask_layout, first_frame_layout)
+        _check_choice("mask_layout", mask_layout, Layout)
+        _check_choice("first_frame_layout", first_frame_layout, Layout)
+        _check_choice("mask_channel", mask_channel, MaskChannel)
+        _check_choice("background", background, Background)
+        if isinstance(controlnet, (list, tuple)):
+            controlnet = MultiControlNetModel(controlnet)
         self.register_modules(
             vae=vae,
             text_encoder=text_encoder,
             tokenizer=tokenizer,
             unet=unet,
             scheduler=scheduler,
+            controlnet=controlnet,
+            image_encoder=image_encoder,
+            feature_extractor=feature_extractor,
         )
         self.register_to_config(
             mask_layout=mask_layout,
             first_frame_layout=first_frame_layout,
+            mask_channel=mask_channel,
+            background=background,
         )
-        # No resizing: the mask must keep lying on the same pixels.
-        self.image_processor = VaeImageProcessor(do_resize=False, do_convert_rgb=True)
 
     @torch.no_grad()
     def __call__(
@@ -128,7 +168,7 @@ class RegionalAnimationPipeline(DiffusionPipeline, StableDiffusionLoraLoaderMixi
         region_mask: npt.NDArray[Any] | Tensor | None = None,
         *,
         motion_prompt: MotionPrompts | None = None,
-        prompt: str | list[str] | None = None,
+        prompt: str | list[str] | dict[int, str] | None = None,
         negative_prompt: str | list[str] | None = None,
         motion_strength: float | Tensor = 3.0,
         fps: float = 8.0,
@@ -136,6 +176,12 @@ class RegionalAnimationPipeline(DiffusionPipeline, StableDiffusionLoraLoaderMixi
         num_inference_steps: int = 10,
         guidance_scale: float = 1.0,
         first_frame_mask_ratio: float = 0.0,
+        frame_overlap: int | None = None,
+        long_clip_noise: Literal["shuffled", "fresh"] = "shuffled",
+        conditioning_frames: ControlImages | Sequence[ControlImages] | None = None,
+        controlnet_conditioning_scale: float | list[float] = 1.0,
+        ip_adapter_image: ImagePrompts | None = None,
+        ip_adapter_image_embeds: list[Tensor] | None = None,
         generator: torch.Generator | list[torch.Generator] | None = None,
         latents: Tensor | None = None,
         first_frame_latents: Tensor | None = None,
@@ -159,13 +205,24 @@ class RegionalAnimationPipeline(DiffusionPipeline, StableDiffusionLoraLoaderMixi
                 or tensors (B, 3, H, W) in [0, 1]. Not needed with `first_frame_latents`.
             region_mask: (H, W), (B, 1, H, W) or (B, R, H, W), 0 ... 1, 1 = may move; of the images' or the
                 latents' size.
-            motion_prompt: how the region moves; goes to the MA layers, and to the spatial ones without `prompt`.
-            prompt: a caption of the whole scene.
+            motion_prompt: how the region moves; goes to the MA layers, and to the spatial ones without `prompt`. A dict
+                {frame: text} travels from text to text.
+            prompt: a caption of the whole scene, likewise.
             negative_prompt: what guidance leads away from; the empty text by default.
             motion_strength: px per frame at 256 px of image side, from 0, one number, (B,) or (B, R).
             fps: frames per second that the clip is meant for.
+            num_frames: up to 64; more than the network's `motion_max_seq_length` are denoised in windows of so many,
+                if the network has no displacement head.
             guidance_scale: classifier-free guidance; 1.0 = off, one forward per step.
             first_frame_mask_ratio: share of first-frame latents hidden, as in training; 0 in use.
+            frame_overlap: frames that neighbouring windows share at least; a quarter of a window by default.
+            long_clip_noise: of frames beyond the first window: "shuffled", noise of earlier frames in another order, so
+                that windows agree (FreeNoise, arXiv 2310.15169), or "fresh".
+            conditioning_frames: control images for `controlnet`, one or one per frame; a list of those for several
+                ControlNets. They count where the region gets to.
+            controlnet_conditioning_scale: one number, or one per ControlNet.
+            ip_adapter_image: for `load_ip_adapter`'s adapters, one image or one each.
+            ip_adapter_image_embeds: the same, embedded: (B, images, ...) each, the negative ones first with guidance.
             latents: initial noise (B, C, F, h, w), drawn from `generator` if None.
             callback_on_step_end: called as callback(pipeline, step, timestep, tensors) after each step; may
                 return replaced tensors. Setting `pipeline._interrupt` ends the loop. Its latents are what
@@ -179,13 +236,11 @@ class RegionalAnimationPipeline(DiffusionPipeline, StableDiffusionLoraLoaderMixi
             SettingsError: image or mask missing, shapes that do not fit, or numbers out of range.
         """
         self._check(num_frames, num_inference_steps, callback_on_step_end_tensor_inputs)
-        if output_type not in get_args(OutputType):
-            raise SettingsError(
-                f"got output_type {output_type!r}; expected one of {get_args(OutputType)}"
-            )
+        _check_choice("output_type", output_type, OutputType)
         check_range("fps", fps, 0, math.inf)
         check_range("guidance_scale", guidance_scale, -math.inf, math.inf)
         check_range("first_frame_mask_ratio", first_frame_mask_ratio, 0, 1)
+        windows = self._windows(num_frames, frame_overlap)
         self._interrupt = False
         self._guidance_scale = guidance_scale
         if first_frame_latents is None:
@@ -195,55 +250,99 @@ class RegionalAnimationPipeline(DiffusionPipeline, StableDiffusionLoraLoaderMixi
         batch, _, height, width = first_frame_latents.shape
         if region_mask is None:
             raise SettingsError("got no region_mask; expected (H, W) or (B, 1, H, W)")
-        mask = latent_masks(region_mask, batch, (height, width), vae_downscale(self.vae))
-        shares = region_shares(mask) if mask.shape[1] > 1 else None
-        if shares is not None and self.unet.displacement is not None:
+        factor = vae_downscale(self.vae)
+        masks = latent_masks(region_mask, batch, (height, width), factor)
+        regions = masks.shape[1]
+        if regions > 1 and self.unet.displacement is not None:
             raise SettingsError(
-                f"got {mask.shape[1]} regions for a network with a displacement head; expected one: use"
+                f"got {regions} regions for a network with a displacement head; expected one: use"
                 " regional.animate_regions"
             )
-        strength = regional_strengths(motion_strength, batch, mask.shape[1])
+        strength = regional_strengths(motion_strength, batch, regions)
         device, dtype = self._execution_device, self.unet.dtype
         texts = embed_texts(
-            lambda texts: encode_text(self.text_encoder, self.tokenizer, texts),
+            lambda texts: encode_text(self.text_encoder, self.tokenizer, self._written_out(texts)),
             Prompts(motion_prompt, prompt, negative_prompt),
             Texts(prompt_embeds, motion_prompt_embeds, negative_prompt_embeds),
             batch=batch,
-            regions=mask.shape[1],
+            regions=regions,
+            num_frames=num_frames,
             guided=guidance_scale != 1.0,
         ).to(device, dtype)
         self.scheduler.set_timesteps(num_inference_steps, device=device)
-        channels = int(self.unet.config.out_channels)
-        shape = (batch, channels, num_frames, height, width)
+        shape = (batch, int(self.unet.config.out_channels), num_frames, height, width)
         if latents is None:
             latents = randn_tensor(shape, generator=generator, device=device, dtype=dtype)
+            if len(windows) > 1 and long_clip_noise == "shuffled":
+                latents = shuffled_noise(latents, windows[0].stop, generator)
         elif tuple(latents.shape) != shape:
             raise SettingsError(f"got latents of shape {tuple(latents.shape)}; expected {shape}")
-        latents = latents.to(device, dtype) * self.scheduler.init_noise_sigma
+        noise = latents.to(device, dtype)
         first_frame_latents = first = first_frame_latents.to(device, dtype)
         if first_frame_mask_ratio > 0:
             one = generator[0] if isinstance(generator, list) else generator
             one = one if one is not None else torch.Generator().manual_seed(0)
             hidden = mask_first_frame(first.to(one.device), first_frame_mask_ratio, generator=one)
             first = hidden.to(device, dtype)
-        if shares is not None:
-            mask, shares = 1 - shares[:, :1], shares.to(device, dtype)
-        mask = mask.to(device, dtype)
-        latents, displacement = self._denoise(
-            latents,
-            mask,
-            first,
-            texts,
-            strength.to(device),
-            torch.full((batch,), float(fps), device=device),
-            shares,
-            generator,
-            callback_on_step_end,
-            callback_on_step_end_tensor_inputs,
+        masks = masks.to(device, dtype)
+        shares = region_shares(masks) if regions > 1 else None
+        mask = masks if shares is None else 1 - shares[:, :1]
+        speeds = strength if shares is None else strength[:, 1:]
+        channel = mask
+        if self.config.mask_channel != "region":
+            each = masks if shares is None else shares[:, 1:]
+            kind = cast(AffinityKind, self.config.mask_channel)
+            channel = affinity_map(each, speeds.reshape(batch, regions), num_frames, kind)
+        area = reachable_area(masks, speeds.reshape(batch, regions), num_frames)
+        if ip_adapter_image is not None:
+            ip_adapter_image_embeds = embed_image_prompts(
+                self, ip_adapter_image, batch=batch, guided=guidance_scale != 1.0
+            )
+        conditions = Conditions(
+            channels=condition_channels(
+                channel,
+                first,
+                num_frames,
+                mask_layout=self.config.mask_layout,
+                first_frame_layout=self.config.first_frame_layout,
+            ),
+            texts=texts,
+            motion_strength=strength.to(device),
+            fps=torch.full((batch,), float(fps), device=device),
+            shares=shares,
+            control=control_of(
+                self.controlnet, conditioning_frames, controlnet_conditioning_scale, area, factor
+            ),
+            image_embeds=ip_adapter_image_embeds,
         )
-        if displacement is not None:
-            latents = latents + carry_first_frame(first_frame_latents, mask, displacement)
-        frames = self._to_output(latents, output_type)
+        pinned = None
+        if self.config.background == "pinned":
+            pinned = PinnedBackground(first_frame_latents, noise, area)
+
+        def clip_of(change: Tensor, displacement: Tensor | None) -> Tensor:
+            """The clip's latents: of a network with a displacement head, its output is what differs."""
+            if displacement is None:
+                return change
+            return change + carry_first_frame(first_frame_latents, mask, displacement)
+
+        latents, displacement = noise, None
+        rounds = self._free_init_num_iters if self.free_init_enabled else 1
+        for number in range(rounds):
+            if self.free_init_enabled:
+                latents, _ = self._apply_free_init(
+                    latents, number, num_inference_steps, device, dtype, generator
+                )
+            latents, displacement = self._denoise(
+                latents * self.scheduler.init_noise_sigma,
+                conditions,
+                windows,
+                pinned,
+                clip_of,
+                generator,
+                callback_on_step_end,
+                callback_on_step_end_tensor_inputs,
+            )
+        frames = self._to_output(clip_of(latents, displacement), output_type)
         self.maybe_free_model_hooks()
         if not return_dict:
             return (frames,)
@@ -252,129 +351,67 @@ class RegionalAnimationPipeline(DiffusionPipeline, StableDiffusionLoraLoaderMixi
     def _denoise(
         self,
         latents: Tensor,
-        region_mask: Tensor,
-        first_frame_latents: Tensor,
-        texts: Texts,
-        motion_strength: Tensor,
-        fps: Tensor,
-        shares: Tensor | None,
+        conditions: Conditions,
+        windows: Sequence[slice],
+        pinned: PinnedBackground | None,
+        clip_of: Callable[[Tensor, Tensor | None], Tensor],
         generator: torch.Generator | list[torch.Generator] | None,
         callback: StepCallback | None,
         callback_tensors: Sequence[str],
     ) -> tuple[Tensor, Tensor | None]:
         """The denoised latents, and the displacement that the first step decided on."""
         displacement = None
-        guided = self._guidance_scale != 1.0
         step_arguments = self._step_arguments(generator)
-        conditions = _repeat_batch(
-            (region_mask, first_frame_latents, motion_strength, fps), 2 if guided else 1
-        )
-        if shares is not None and guided:
-            shares = torch.cat([shares] * 2)
         with self.progress_bar(total=len(self.scheduler.timesteps)) as bar:
             for index, timestep in enumerate(self.scheduler.timesteps):
                 if self._interrupt:
                     break
-                (noisy,) = _repeat_batch((latents,), 2 if guided else 1)
-                noisy = self.scheduler.scale_model_input(noisy, timestep)
-                predicted: RegionalMotionOutput = self.unet(
-                    denoiser_input(
-                        noisy,
-                        conditions[0],
-                        conditions[1],
-                        mask_layout=self.config.mask_layout,
-                        first_frame_layout=self.config.first_frame_layout,
-                    ),
+                predicted = predict(
+                    self.unet,
+                    self.scheduler.scale_model_input(latents, timestep),
                     timestep,
-                    texts.stacked(texts.prompt, guided),
-                    motion_encoder_hidden_states=texts.stacked(texts.motion_prompt, guided),
-                    motion_strength=conditions[2],
-                    fps=conditions[3],
-                    region_shares=shares,
+                    conditions,
+                    guidance_scale=self._guidance_scale,
+                    windows=windows,
                 )
-                output = self._guided(predicted.sample) if guided else predicted.sample
-                if index == 0 and predicted.displacement is not None:
-                    ways = predicted.displacement
-                    displacement = self._guided(ways) if guided else ways
-                stepped = self.scheduler.step(output, timestep, latents, **step_arguments)
+                if index == 0:
+                    displacement = predicted.displacement
+                stepped = self.scheduler.step(predicted.sample, timestep, latents, **step_arguments)
                 latents = stepped.prev_sample
+                if pinned is not None:
+                    latents = pinned.applied(latents, self.scheduler, index)
                 if callback is not None:
                     # What the clip would be if it ended here; not every scheduler says.
                     clean = getattr(stepped, "pred_original_sample", None)
-                    clean = latents if clean is None else clean
-                    if displacement is not None:
-                        clean = clean + carry_first_frame(
-                            first_frame_latents, region_mask, displacement
-                        )
+                    texts = conditions.texts
                     named = {
                         "latents": latents,
-                        "predicted_latents": clean,
+                        "predicted_latents": clip_of(
+                            latents if clean is None else clean, displacement
+                        ),
                         "prompt_embeds": texts.prompt,
                         "motion_prompt_embeds": texts.motion_prompt,
                     }
                     given = {name: named[name] for name in callback_tensors}
                     replaced = callback(self, index, int(timestep), given) or {}
                     latents = replaced.get("latents", latents)
-                    texts = texts.replaced(replaced)
+                    conditions = replace(conditions, texts=texts.replaced(replaced))
                 bar.update()
         return latents, displacement
 
-    def _guided(self, output: Tensor) -> Tensor:
-        """Classifier-free guidance of a stacked (2 B, ...) output: (B, ...)."""
-        without, with_text = output.chunk(2)
-        return without + self._guidance_scale * (with_text - without)
+    def _windows(self, num_frames: int, frame_overlap: int | None) -> list[slice]:
+        length = int(self.unet.config.motion_max_seq_length)
+        overlap = length // 4 if frame_overlap is None else frame_overlap
+        check_range("frame_overlap", overlap, 0, length - 1)
+        return frame_windows(num_frames, length, overlap)
 
-    @torch.no_grad()
-    def encode_image(self, image: ImageInput) -> Tensor:
-        """First-frame latents (B, C, h, w), scaled as the network expects them.
-
-        Raises:
-            SettingsError: sides that the autoencoder cannot halve, or values that are no pixels.
-        """
-        if isinstance(image, np.ndarray) and image.dtype == np.uint8:
-            image = image.astype(np.float32) / 255  # diffusers takes arrays for 0 ... 1
-        pixels = self.image_processor.preprocess(image)
-        factor, (height, width) = vae_downscale(self.vae), pixels.shape[-2:]
-        if height % factor or width % factor:
-            raise SettingsError(
-                f"got an image of {width}x{height} px; expected sides that are multiples of {factor}"
-            )
-        if not pixels.abs().max() <= 1.001:
-            raise SettingsError(
-                "got image values out of range; expected tensors in 0 ... 1, or uint8 arrays"
-            )
-        _load_offloaded(self.vae)
-        encoded = self.vae.encode(pixels.to(self._execution_device, self.vae.dtype))
-        latents = encoded.latents if hasattr(encoded, "latents") else encoded.latent_dist.mode()
-        return cast(Tensor, latents * self.vae.config.scaling_factor)
-
-    @torch.no_grad()
-    def decode_latents(self, latents: Tensor) -> Tensor:
-        """(B, C, F, h, w) -> frames (B, F, 3, H, W) in [0, 1], float32."""
-        batch = latents.shape[0]
-        flat = rearrange(latents, "b c f h w -> (b f) c h w") / self.vae.config.scaling_factor
-        _load_offloaded(self.vae)
-        chunks = [
-            self.vae.decode(chunk).sample for chunk in flat.to(self.vae.dtype).split(DECODE_CHUNK)
-        ]
-        images = (torch.cat(chunks).float() / 2 + 0.5).clamp(0, 1)
-        return rearrange(images, "(b f) c h w -> b f c h w", b=batch)
-
-    def _to_output(self, latents: Tensor, output_type: OutputType) -> Any:
-        if output_type == "latent":
-            return latents
-        frames = self.decode_latents(latents)
-        if output_type == "pt":
-            return frames
-        arrays = rearrange(frames, "b f c h w -> b f h w c").cpu().numpy()
-        if output_type == "np":
-            return arrays
-        pixels = (arrays * 255).round().astype(np.uint8)
-        return [[Image.fromarray(frame) for frame in clip] for clip in pixels]
+    def _written_out(self, texts: list[str]) -> list[str]:
+        """With the tokens of a textual inversion of several vectors spelt out."""
+        written: list[str] = self.maybe_convert_prompt(texts, self.tokenizer)
+        return written
 
     def _check(self, num_frames: int, steps: int, callback_tensors: Sequence[str]) -> None:
-        most = int(self.unet.config.motion_max_seq_length)
-        check_range("num_frames", num_frames, 1, most)
+        check_range("num_frames", num_frames, 1, self.most_frames)
         check_range("num_inference_steps", steps, 1, self.scheduler.config.num_train_timesteps)
         unknown = set(callback_tensors) - set(self._callback_tensor_inputs)
         if unknown:
@@ -382,33 +419,18 @@ class RegionalAnimationPipeline(DiffusionPipeline, StableDiffusionLoraLoaderMixi
                 f"got callback tensors {sorted(unknown)}; expected some of {self._callback_tensor_inputs}"
             )
 
+    @property
+    def most_frames(self) -> int:
+        """The longest clip that this model can make."""
+        known = int(self.unet.config.motion_max_seq_length)
+        return known if self.unet.displacement is not None else max(known, MOST_FRAMES)
+
     def _step_arguments(self, generator: Any) -> dict[str, Any]:
         """The generator, for those schedulers that draw noise."""
         accepted = inspect.signature(self.scheduler.step).parameters
         return {"generator": generator} if "generator" in accepted else {}
 
 
-def _repeat_batch(tensors: Sequence[Tensor], times: int) -> list[Tensor]:
-    return [torch.cat([tensor] * times) for tensor in tensors]
-
-
-def vae_downscale(vae: Any) -> int:
-    """Pixels per latent position in each direction."""
-    widths = getattr(vae.config, "block_out_channels", None)
-    return 8 if widths is None else int(2 ** (len(widths) - 1))
-
-
-def _load_offloaded(module: Any) -> None:
-    """With offloading: to the device, as a forward does; `encode` and `decode` do not pass through one."""
-    hook = getattr(module, "_hf_hook", None)
-    if hook is not None:
-        hook.pre_forward(module)
-
-
-def _check_settings(mask_layout: str, first_frame_layout: str) -> None:
-    for name, got, known in (
-        ("mask_layout", mask_layout, get_args(Layout)),
-        ("first_frame_layout", first_frame_layout, get_args(Layout)),
-    ):
-        if got not in known:
-            raise SettingsError(f"got {name} {got!r}; expected one of {known}")
+def _check_choice(name: str, got: str, choice: Any) -> None:
+    if got not in get_args(choice):
+        raise SettingsError(f"got {name} {got!r}; expected one of {get_args(choice)}")

@@ -21,15 +21,18 @@ from follow_your_click.models.conditioning import latent_region_mask
 
 BACKGROUND_PROMPT = "still"  # what positions outside of several regions are told
 
-MotionPrompts = str | list[str] | list[list[str]]
+MotionPrompts = str | list[str] | list[list[str]] | dict[int, str]
 
 
 @dataclass(frozen=True)
 class Prompts:
-    """Texts as the caller gives them: one for all clips, or one each; motion prompts also one per region."""
+    """Texts as the caller gives them: one for all clips, or one each; motion prompts also one per region.
+
+    A dict says by frame what is told from there on, with what lies between two of them in between (prompt travel).
+    """
 
     motion_prompt: MotionPrompts | None
-    prompt: str | list[str] | None
+    prompt: str | list[str] | dict[int, str] | None
     negative_prompt: str | list[str] | None
 
 
@@ -37,17 +40,30 @@ class Prompts:
 class Texts:
     """Embeddings (B, N, D) of the caption, the motion prompt and, with guidance, the negative text.
 
-    Of several regions (B, R + 1, N, D), the background's first.
+    Of several regions (B, R + 1, N, D), the background's first; `per_frame` (B, F, N, D).
     """
 
     prompt: Tensor | None
     motion_prompt: Tensor | None
     negative: Tensor | None
+    per_frame: bool = False
 
     def to(self, device: torch.device, dtype: torch.dtype) -> Texts:
         """All of them there."""
-        embeds = (self.prompt, self.motion_prompt, self.negative)
-        return Texts(*(None if e is None else e.to(device, dtype) for e in embeds))
+        return self._each(lambda embeds: embeds.to(device, dtype))
+
+    def of_frames(self, window: slice) -> Texts:
+        """What the network reads for these frames: (B F, N, D) where texts change from frame to frame."""
+        if not self.per_frame:
+            return self
+        return self._each(lambda embeds: embeds[:, window].flatten(0, 1))
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> Texts:
+        prompt, motion_prompt, negative = (
+            None if embeds is None else change(embeds)
+            for embeds in (self.prompt, self.motion_prompt, self.negative)
+        )
+        return Texts(prompt, motion_prompt, negative, self.per_frame)
 
     def stacked(self, embeds: Tensor | None, guided: bool) -> Tensor:
         """What the network reads: behind the negative ones if it is guided."""
@@ -60,6 +76,7 @@ class Texts:
             tensors.get("prompt_embeds", self.prompt),
             tensors.get("motion_prompt_embeds", self.motion_prompt),
             self.negative,
+            self.per_frame,
         )
 
 
@@ -70,15 +87,21 @@ def embed_texts(
     *,
     batch: int,
     regions: int,
+    num_frames: int,
     guided: bool,
 ) -> Texts:
     """Embeddings of what is not given as such; `encode` makes (B, N, D) of B texts.
 
     Raises:
-        PromptError: no motion prompt, or not one text per clip (and region).
+        PromptError: no motion prompt, or not one text per clip (and region), or frames that are not in the clip.
     """
+    travels = isinstance(prompts.motion_prompt, dict) or isinstance(prompts.prompt, dict)
+    if travels and regions > 1:
+        raise PromptError("got prompts by frame for several regions; expected one text per region")
 
-    def embed(text: str | list[str]) -> Tensor:
+    def embed(text: str | list[str] | dict[int, str]) -> Tensor:
+        if isinstance(text, dict):
+            return _travelling(encode, text, num_frames).expand(batch, -1, -1, -1)
         texts = [text] * batch if isinstance(text, str) else list(text)
         if len(texts) != batch:
             raise PromptError(f"got {len(texts)} prompts for {batch} images; expected one each")
@@ -105,14 +128,35 @@ def embed_texts(
                 f"got embeddings of {len(embeds)} texts for {batch} images; expected one each"
             )
     if regions > 1:  # a caption and a negative text are about all of the image
-        prompt, negative = (_for_all(embeds, regions) for embeds in (prompt, negative))
-    return Texts(prompt, motion, negative)
+        prompt, negative = (_for_all(embeds, regions + 1) for embeds in (prompt, negative))
+    if travels:
+        prompt, negative = (_for_all(embeds, num_frames) for embeds in (prompt, negative))
+        motion = _for_all(motion, num_frames)
+    return Texts(prompt, motion, negative, per_frame=travels)
+
+
+def _travelling(
+    encode: Callable[[list[str]], Tensor], texts: dict[int, str], num_frames: int
+) -> Tensor:
+    """Embeddings per frame (1, F, N, D): at the named frames the texts' own, between two of them what lies between."""
+    if not texts or not all(0 <= frame < num_frames for frame in texts):
+        raise PromptError(
+            f"got prompts for the frames {sorted(texts)}; expected some of 0 ... {num_frames - 1}"
+        )
+    known = sorted(texts)
+    embeds = encode([texts[frame] for frame in known])
+    frames = []
+    for place in np.interp(range(num_frames), known, range(len(known))):
+        low = min(int(place), len(known) - 1)
+        high = min(low + 1, len(known) - 1)
+        frames.append(torch.lerp(embeds[low], embeds[high], float(place) - low))
+    return torch.stack(frames).unsqueeze(0)
 
 
 def _of_regions(texts: MotionPrompts, batch: int, regions: int) -> list[str]:
     """B (R + 1) texts, the background's before each clip's own."""
     if (
-        isinstance(texts, str)
+        not isinstance(texts, list)
         or len(texts) != batch
         or any(isinstance(own, str) or len(own) != regions for own in texts)
     ):
@@ -122,10 +166,11 @@ def _of_regions(texts: MotionPrompts, batch: int, regions: int) -> list[str]:
     return [text for own in texts for text in (BACKGROUND_PROMPT, *own)]
 
 
-def _for_all(embeds: Tensor | None, regions: int) -> Tensor | None:
+def _for_all(embeds: Tensor | None, count: int) -> Tensor | None:
+    """(B, N, D) -> (B, count, N, D); what has that axis stays."""
     if embeds is None or embeds.ndim == 4:
         return embeds
-    return embeds[:, None].expand(-1, regions + 1, -1, -1)
+    return embeds[:, None].expand(-1, count, -1, -1)
 
 
 def latent_masks(

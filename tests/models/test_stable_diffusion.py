@@ -41,7 +41,11 @@ def test_pia_gives_its_first_convolution(tiny_stable_diffusion, tiny_motion_adap
     adapter = tiny_motion_adapter(9)
     parts = load_parts(tiny_stable_diffusion, motion=adapter, conv_in="motion", **SMALL)
     state = load_file(adapter / "diffusion_pytorch_model.safetensors")
-    assert torch.equal(parts.unet.conv_in.weight, state["conv_in.weight"])
+    base = load_file(tiny_stable_diffusion / "unet" / "diffusion_pytorch_model.safetensors")
+    # Its condition channels; noisy latents and bias stay the base's.
+    assert torch.equal(parts.unet.conv_in.weight[:, 4:], state["conv_in.weight"][:, 4:])
+    assert torch.equal(parts.unet.conv_in.weight[:, :4], base["conv_in.weight"])
+    assert torch.equal(parts.unet.conv_in.bias, base["conv_in.bias"])
 
 
 def test_a_motion_file_is_as_good_as_its_folder(tiny_stable_diffusion, tiny_motion_adapter):

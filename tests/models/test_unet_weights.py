@@ -177,6 +177,24 @@ def as_released(key):
     return f"{head}.motion_modules.{number}.temporal_transformer.{rest}"
 
 
+def test_a_whole_network_beats_its_base():
+    base, adapter = tiny_sources()
+    sources = (dict(base.config), adapter.state_dict(), dict(adapter.config))
+    trained, _ = build_unet(base.state_dict(), *sources, motion_cross_attention_dim=None)
+    whole = randomised(trained, 4).state_dict()
+    released = {as_released(key): value for key, value in whole.items()}
+    unet, unused = build_unet(
+        base.state_dict(),
+        dict(base.config),
+        released,
+        {"motion_num_attention_heads": 2},
+        conv_in="motion",
+        motion_cross_attention_dim=None,
+    )
+    assert unused == ()
+    assert [k for k, value in unet.state_dict().items() if not torch.equal(value, whole[k])] == []
+
+
 def test_our_own_parts_are_taken_from_a_trained_network():
     base, adapter = tiny_sources()
     settings = {"motion_cross_attention_dim": 12}

@@ -49,6 +49,33 @@ def latent_region_mask(region_mask: Tensor, size: tuple[int, int]) -> Tensor:
     return F.interpolate(region_mask, size=size, mode="area")
 
 
+def condition_channels(
+    region_mask: Tensor,
+    first_frame_latents: Tensor,
+    num_frames: int,
+    *,
+    mask_layout: Layout = "repeat",
+    first_frame_layout: Layout = "repeat",
+) -> Tensor:
+    """What the network reads beside the noisy latents, in the released code's order: mask, first frame.
+
+    Args:
+        region_mask: (B, 1, H, W), 0 ... 1 at latent size, 1 = may move; or given frame by frame, (B, 1, F, H, W).
+        first_frame_latents: (B, C, H, W).
+        mask_layout: the mask in every frame, or in frame 0 with zeros after it.
+        first_frame_layout: likewise for the first frame. The paper's text repeats the first frame and
+            keeps the mask in frame 0; its released code does the opposite.
+
+    Returns:
+        (B, 1 + C, F, H, W).
+    """
+    mask = region_mask.to(first_frame_latents)
+    if mask.ndim == 4:
+        mask = _spread(mask, num_frames, mask_layout)
+    first = _spread(first_frame_latents, num_frames, first_frame_layout)
+    return torch.cat([mask, first], dim=1)
+
+
 def denoiser_input(
     noisy_latents: Tensor,
     region_mask: Tensor,
@@ -57,23 +84,15 @@ def denoiser_input(
     mask_layout: Layout = "repeat",
     first_frame_layout: Layout = "repeat",
 ) -> Tensor:
-    """The network's 2C + 1 channels, in the released code's order: noisy latents, mask, first frame.
-
-    Args:
-        noisy_latents: (B, C, F, H, W).
-        region_mask: (B, 1, H, W), 0 ... 1 at latent size, 1 = may move.
-        first_frame_latents: (B, C, H, W).
-        mask_layout: the mask in every frame, or in frame 0 with zeros after it.
-        first_frame_layout: likewise for the first frame. The paper's text repeats the first frame and
-            keeps the mask in frame 0; its released code does the opposite.
-
-    Returns:
-        (B, 2C + 1, F, H, W).
-    """
-    frames = noisy_latents.shape[2]
-    mask = _spread(region_mask.to(noisy_latents), frames, mask_layout)
-    first = _spread(first_frame_latents.to(noisy_latents), frames, first_frame_layout)
-    return torch.cat([noisy_latents, mask, first], dim=1)
+    """The network's 2C + 1 channels: noisy latents (B, C, F, H, W), then `condition_channels`: (B, 2C + 1, F, H, W)."""
+    conditions = condition_channels(
+        region_mask,
+        first_frame_latents.to(noisy_latents),
+        noisy_latents.shape[2],
+        mask_layout=mask_layout,
+        first_frame_layout=first_frame_layout,
+    )
+    return torch.cat([noisy_latents, conditions], dim=1)
 
 
 def carry_first_frame(

@@ -54,7 +54,7 @@ class MotionTransformerBlock(nn.Module):
         batch_size: int,
         shares: Tensor | None = None,
     ) -> Tensor:
-        """hidden (B H W, F, C), motion_text (B, N, D) -> (B H W, F, C).
+        """hidden (B H W, F, C), motion_text (B, N, D) or (B F, N, D) -> (B H W, F, C).
 
         With several regions motion_text is (B, R, N, D) and shares (B, R, H W).
         """
@@ -64,11 +64,17 @@ class MotionTransformerBlock(nn.Module):
             # All positions and frames of a clip in one sequence: the text is projected once per clip.
             frames = hidden.shape[1]
             query = self.pos_embed(self.norm_text(hidden))
-            query = rearrange(query, "(b n) f c -> b (n f) c", b=batch_size)
-            if shares is not None:
-                shares = shares.repeat_interleave(frames, dim=2)
-            update = regional_attention(self.attn_text, query, motion_text, shares)
-            hidden = hidden + rearrange(update, "b (n f) c -> (b n) f c", f=frames)
+            if shares is None and len(motion_text) != batch_size:  # a text per frame
+                query = rearrange(query, "(b n) f c -> (b f) n c", b=batch_size)
+                update = regional_attention(self.attn_text, query, motion_text, None)
+                update = rearrange(update, "(b f) n c -> (b n) f c", f=frames)
+            else:
+                query = rearrange(query, "(b n) f c -> b (n f) c", b=batch_size)
+                if shares is not None:
+                    shares = shares.repeat_interleave(frames, dim=2)
+                update = regional_attention(self.attn_text, query, motion_text, shares)
+                update = rearrange(update, "b (n f) c -> (b n) f c", f=frames)
+            hidden = hidden + update
         output: Tensor = hidden + self.ff(self.norm3(hidden))
         return output
 

@@ -30,15 +30,29 @@ def region_shares(masks: Tensor) -> Tensor:
 
 
 def regional_attention(
-    attention: Attention, query: Tensor, text: Tensor, shares: Tensor | None
+    attention: Attention,
+    query: Tensor,
+    text: Tensor,
+    shares: Tensor | None,
+    images: list[Tensor] | None = None,
 ) -> Tensor:
-    """Cross-attention of (B, P, C) to text (B, N, D); with shares (B, R, P) to texts (B, R, N, D), by their shares."""
+    """Cross-attention of (B, P, C) to text (B, N, D); with shares (B, R, P) to texts (B, R, N, D), by their shares.
+
+    images: what each IP-Adapter reads beside the text, (B, images, tokens, D).
+    """
+    if images is not None and len(text) != len(images[0]):  # texts per frame
+        images = [each.repeat_interleave(len(text) // len(each), dim=0) for each in images]
+
+    def read(of: Tensor) -> Tensor:
+        told = of if images is None else (of, images)
+        return cast(Tensor, attention(query, encoder_hidden_states=told))
+
     if shares is None:
-        return cast(Tensor, attention(query, encoder_hidden_states=text))
+        return read(text)
     update = torch.zeros_like(query)
     for index, share in enumerate(shares.unbind(dim=1)):
-        read = attention(query, encoder_hidden_states=text[:, index])
-        update = update + share.unsqueeze(-1).to(read) * read
+        told = read(text[:, index])
+        update = update + share.unsqueeze(-1).to(told) * told
     return update
 
 

@@ -30,17 +30,23 @@ class SpatialTransformerBlock(nn.Module):
         self.norm3 = nn.LayerNorm(channels)
         self.ff = FeedForward(channels, activation_fn="geglu")
 
-    def forward(self, hidden: Tensor, text: Tensor, shares: Tensor | None = None) -> Tensor:
-        """hidden (B F, H W, C), text (B, N, D) -> (B F, H W, C).
+    def forward(
+        self,
+        hidden: Tensor,
+        text: Tensor,
+        shares: Tensor | None = None,
+        images: list[Tensor] | None = None,
+    ) -> Tensor:
+        """hidden (B F, H W, C), text (B, N, D) or (B F, N, D) -> (B F, H W, C).
 
-        With several regions text is (B, R, N, D) and shares (B, R, H W).
+        With several regions text is (B, R, N, D) and shares (B, R, H W). images: an IP-Adapter's each.
         """
         hidden = hidden + self.attn1(self.norm1(hidden))
         positions = hidden.shape[1]
         query = rearrange(self.norm2(hidden), "(b f) n c -> b (f n) c", b=text.shape[0])
         if shares is not None:
             shares = shares.repeat(1, 1, query.shape[1] // positions)
-        update = regional_attention(self.attn2, query, text, shares)
+        update = regional_attention(self.attn2, query, text, shares, images)
         hidden = hidden + rearrange(update, "b (f n) c -> (b f) n c", n=positions)
         output: Tensor = hidden + self.ff(self.norm3(hidden))
         return output
@@ -67,14 +73,20 @@ class SpatialTransformer(nn.Module):
         )
         self.proj_out = nn.Conv2d(channels, channels, 1)
 
-    def forward(self, hidden: Tensor, text: Tensor, shares: Tensor | None = None) -> Tensor:
-        """hidden (B F, C, H, W), text (B, N, D) -> (B F, C, H, W).
+    def forward(
+        self,
+        hidden: Tensor,
+        text: Tensor,
+        shares: Tensor | None = None,
+        images: list[Tensor] | None = None,
+    ) -> Tensor:
+        """hidden (B F, C, H, W), text (B, N, D) or (B F, N, D) -> (B F, C, H, W).
 
-        With several regions text is (B, R, N, D) and shares (B, R, H, W).
+        With several regions text is (B, R, N, D) and shares (B, R, H, W). images: an IP-Adapter's each.
         """
         height = hidden.shape[-2]
         tokens = rearrange(self.proj_in(self.norm(hidden)), "b c h w -> b (h w) c")
         for block in self.transformer_blocks:
-            tokens = block(tokens, text, None if shares is None else shares.flatten(2))
+            tokens = block(tokens, text, None if shares is None else shares.flatten(2), images)
         update: Tensor = self.proj_out(rearrange(tokens, "b (h w) c -> b c h w", h=height))
         return hidden + update

@@ -3,7 +3,7 @@
 What each source gives to `RegionalMotionUNet`:
 
     base         every spatial layer; the first convolution's noisy-latent channels
-    motion       the motion modules; of PIA the whole first convolution (noisy latents, affinity mask, first frame)
+    motion       the motion modules; of PIA the first convolution's other channels (affinity mask, first frame)
     unet_parts   of a U-Net that this project trained: first convolution, MA layers, strength and fps embeddings
 
 Parts that no source has start at zero effect, so the network then computes what its sources compute.
@@ -80,8 +80,8 @@ def load_parts(
         base: Stable Diffusion 1.5 or a model made from it: a diffusers folder, a hub id, or one .safetensors file.
         motion: a motion adapter of AnimateDiff (v1 ... v3, AnimateLCM, Lightning) or PIA: a folder, a hub id, or one
             file in diffusers' or the original keys; or a checkpoint of the paper's released code.
-        conv_in: "extended" takes the base's first convolution and adds channels at zero; "motion" takes that of the
-            motion weights (PIA, the released code), which has nine channels.
+        conv_in: what stands behind the base's own channels in the first convolution: "extended", zeros; "motion", the
+            condition channels of the motion weights (PIA's).
         motion_cross_attention_dim: width of the motion prompt's embeddings in the MA layers; None leaves them out.
         motion_max_seq_length: most frames; None: as many as the motion weights know.
         unet_parts: a trained `RegionalMotionUNet`, or a pipeline folder with one, whose own parts are taken.

@@ -145,7 +145,10 @@ class MotionTextEncoder(ModelMixin, ConfigMixin):
 def encode_text(
     text_encoder: nn.Module, tokenizer: PreTrainedTokenizerFast, prompts: list[str]
 ) -> Tensor:
-    """Embeddings (B, N, D) of prompts, N the tokenizer's full length; CLIP's encoder works as well."""
+    """Embeddings (B, N, D) of prompts, N the tokenizer's full length; CLIP's encoder works as well.
+
+    Stable Diffusion reads CLIP's embeddings of padding too, made without a mask.
+    """
     tokens = tokenizer(
         [prompt.lower() for prompt in prompts],
         padding="max_length",
@@ -154,8 +157,7 @@ def encode_text(
         return_tensors="pt",
     )
     device = next(text_encoder.parameters()).device
-    output = text_encoder(
-        tokens.input_ids.to(device), attention_mask=tokens.attention_mask.to(device)
-    )
+    mask = tokens.attention_mask.to(device) if isinstance(text_encoder, MotionTextEncoder) else None
+    output = text_encoder(tokens.input_ids.to(device), attention_mask=mask)
     hidden: Tensor = output[0]
     return hidden

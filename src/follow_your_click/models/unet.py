@@ -147,9 +147,12 @@ class RegionalMotionUNet(
         if pooled_motion_text == "mean":
             text_dim = motion_cross_attention_dim or cross_attention_dim
             self.motion_text_embedding = _zero_last(TimestepEmbedding(text_dim, time_dim))
+        self.encoder_hid_proj: nn.Module | None = None  # IP-Adapter's, once it is loaded
         self.down_blocks, skip_channels = _down_blocks(
             settings, down_block_types, block_out_channels, layers_per_block
         )
+        # In this order in diffusers' networks: IP-Adapters name the layers that they belong to by counting.
+        self.up_blocks = nn.ModuleList()
         self.mid_block = MidBlock(
             settings[-1], channels=block_out_channels[-1], motion=use_motion_mid_block
         )
@@ -178,6 +181,7 @@ class RegionalMotionUNet(
         motion_strength: Tensor | None = None,
         fps: Tensor | None = None,
         region_shares: Tensor | None = None,
+        image_embeds: list[Tensor] | None = None,
         down_block_additional_residuals: Sequence[Tensor] | None = None,
         mid_block_additional_residual: Tensor | None = None,
         return_dict: bool = True,
@@ -187,14 +191,15 @@ class RegionalMotionUNet(
         Args:
             sample: (B, in_channels, F, H, W), channels in the order noisy latents, region mask, first frame.
             timestep: a number, or (B,).
-            encoder_hidden_states: caption embeddings (B, N, D), one text per clip.
-            motion_encoder_hidden_states: motion prompt embeddings (B, N, D); None: the MA layers add nothing.
+            encoder_hidden_states: caption embeddings (B, N, D), one text per clip; or (B F, N, D), one per frame.
+            motion_encoder_hidden_states: motion prompt embeddings, likewise; None: the MA layers add nothing.
             motion_strength: (B,) px per frame at a short side of 256; None: nothing is added, and displacements
                 are those of strength 1.
             fps: (B,) frames per second; None: nothing is added.
             region_shares: (B, R, H, W), how much of each latent position belongs to each of R regions, 1 in sum.
                 Then the texts are (B, R, N, D) and the strengths (B, R): each position reads its own region's.
                 Not with a displacement head, which speaks of one region.
+            image_embeds: of each loaded IP-Adapter, (B, images, ...), read by the spatial layers beside the caption.
             down_block_additional_residuals: ControlNet residuals, one (B F, C, H, W) per skip connection.
             mid_block_additional_residual: ControlNet residual of the middle block.
 
@@ -208,16 +213,19 @@ class RegionalMotionUNet(
                 "got region_shares with a displacement head; run each region by itself"
             )
         time = self._embed_time(sample, timestep, motion_strength, fps)
-        if self.motion_text_embedding is not None and motion_encoder_hidden_states is not None:
-            time = time + self.motion_text_embedding(motion_encoder_hidden_states.mean(dim=-2))
         if region_shares is not None and time.ndim == 2:
             time = time.unsqueeze(1).expand(-1, region_shares.shape[1], -1)
+        time = time.repeat_interleave(num_frames, dim=0)
+        if self.motion_text_embedding is not None and motion_encoder_hidden_states is not None:
+            pooled = self.motion_text_embedding(motion_encoder_hidden_states.mean(dim=-2))
+            time = time + pooled.repeat_interleave(len(time) // len(pooled), dim=0)
         conditions = Conditions(
-            time=time.repeat_interleave(num_frames, dim=0),
+            time=time,
             text=encoder_hidden_states,
             motion_text=motion_encoder_hidden_states,
             num_frames=num_frames,
             shares=region_shares,
+            images=self._projected(image_embeds),
         )
         hidden = self.conv_in(rearrange(sample, "b c f h w -> (b f) c h w"))
         skips = [hidden]
@@ -245,6 +253,14 @@ class RegionalMotionUNet(
             mask = sample[:, self.config.out_channels, 0]
             displacement = self.displacement(middle, hidden, mask, motion_strength)
         return RegionalMotionOutput(sample=output, displacement=displacement)
+
+    def _projected(self, image_embeds: list[Tensor] | None) -> list[Tensor] | None:
+        """Embeddings of images as the adapters' attention reads them: (B, images, tokens, D) each."""
+        if image_embeds is None:
+            return None
+        if self.encoder_hid_proj is None:
+            raise ValueError("got image_embeds without an IP-Adapter; call load_ip_adapter first")
+        return cast(list[Tensor], self.encoder_hid_proj(image_embeds))
 
     def _embed_time(
         self,

@@ -83,10 +83,11 @@ class Conditions:
 
     Args:
         time: (B F, E) time, strength and fps embedding; with regions (B F, R, E).
-        text: (B, N, D) caption embeddings; with regions (B, R, N, D).
-        motion_text: (B, N, D) motion prompt embeddings, None: the MA layers add nothing.
+        text: (B, N, D) caption embeddings, or (B F, N, D), one per frame; with regions (B, R, N, D).
+        motion_text: likewise of the motion prompt; None: the MA layers add nothing.
         num_frames: F.
         shares: (B, R, H, W), how much of each latent position is each region's; None: one condition for all.
+        images: (B, images, tokens, D) of each IP-Adapter, None without one.
     """
 
     time: Tensor
@@ -94,6 +95,7 @@ class Conditions:
     motion_text: Tensor | None
     num_frames: int
     shares: Tensor | None = None
+    images: list[Tensor] | None = None
 
     def shares_for(self, hidden: Tensor) -> Tensor | None:
         """The shares at the size of a hidden state (B F, C, h, w): (B, R, h, w)."""
@@ -139,7 +141,7 @@ class _Block(nn.Module):
         shares = conditions.shares_for(hidden)
         hidden = self._residual(hidden, conditions, resnet)
         if attention is not None:
-            hidden = self._run(attention, hidden, conditions.text, shares)
+            hidden = self._run(attention, hidden, conditions.text, shares, conditions.images)
         if motion is not None:
             hidden = self._run(
                 motion,

@@ -70,8 +70,8 @@ def build_unet(
         base_config: its settings.
         motion: of a motion adapter, or of the whole U-Net of the paper's released code, in any of the known keys.
         motion_config: the adapter's settings.
-        conv_in: "extended": the base's first convolution with channels at zero behind its own; "motion": that of the
-            motion weights, which has nine channels.
+        conv_in: what stands behind the base's own channels in the first convolution: "extended", zeros; "motion", the
+            condition channels of the motion weights (PIA's). The released code's checkpoints bring all of it.
         motion_cross_attention_dim: width of the motion prompt's embeddings; None leaves the MA layers out.
         motion_max_seq_length: most frames; None: as many as the motion weights know.
         own_parts: of a U-Net that this project trained.
@@ -95,11 +95,16 @@ def build_unet(
             "the motion weights have no first convolution (conv_in); expected PIA's, or conv_in 'extended'"
         )
     if conv_in == "extended":
+        from_motion.pop("conv_in.weight", None)
+    first = base.get("conv_in.weight")
+    whole = "conv_out.weight" in from_motion  # a checkpoint of the released code, no adapter
+    if first is not None and not whole:
+        # Adapters leave the base's own channels, and its bias, as they are.
+        behind = from_motion.get("conv_in.weight")
+        weights["conv_in.weight"] = _extended(first, shapes["conv_in.weight"], behind)
         from_motion = {k: v for k, v in from_motion.items() if not k.startswith(CONV_IN)}
     weights |= from_motion
     weights |= own_parts or {}
-    if "conv_in.weight" in weights:
-        weights["conv_in.weight"] = _extended(weights["conv_in.weight"], shapes["conv_in.weight"])
     for key in [key for key in weights if key.endswith("pos_embed.pe")]:
         weights[key] = _positions(weights[key], shapes[key].shape[1])
     _check_shapes(weights, shapes)
@@ -144,12 +149,12 @@ def _on_meta(config: dict[str, Any], motion: Motion, text_dim: int | None) -> Re
         ) from error
 
 
-def _extended(weight: Tensor, wanted: Tensor) -> Tensor:
-    """A first convolution (C', C, 3, 3) with channels at zero behind its own."""
-    lacking = wanted.shape[1] - weight.shape[1]
-    if lacking <= 0:
-        return weight
-    zeros = weight.new_zeros((weight.shape[0], lacking, *weight.shape[2:]))
+def _extended(weight: Tensor, wanted: Tensor, conditions: Tensor | None) -> Tensor:
+    """A first convolution (C', C, 3, 3) with those channels of another behind its own that it lacks, or with zeros."""
+    own = weight.shape[1]
+    if conditions is not None:
+        return torch.cat([weight, conditions[:, own:].to(weight)], dim=1)
+    zeros = weight.new_zeros((weight.shape[0], wanted.shape[1] - own, *weight.shape[2:]))
     return torch.cat([weight, zeros], dim=1)
 
 
