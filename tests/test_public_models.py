@@ -379,3 +379,119 @@ def test_free_init_starts_again_from_what_was_made(build: Build) -> None:
     assert not torch.allclose(once, twice, atol=1e-3)
     pipeline.disable_free_init()
     assert torch.equal(run(pipeline), once)
+
+
+def ip_adapter() -> dict[str, dict[str, Tensor]]:
+    """An IP-Adapter for the small network, as its files hold one: layers are known by their number alone."""
+    generator = seeded(8)
+
+    def draw(*shape: int) -> Tensor:
+        return torch.randn(*shape, generator=generator) * 0.5
+
+    projection = {"proj.weight": draw(4 * 12, 6), "proj.bias": draw(4 * 12)}
+    projection |= {"norm.weight": draw(12), "norm.bias": draw(12)}
+    layers = {}
+    # Down, up, middle: another order would not fit the widths.
+    for number, width in zip((1, 3, 5, 7), (8, 8, 8, 16), strict=True):
+        layers[f"{number}.to_k_ip.weight"] = draw(width, 12)
+        layers[f"{number}.to_v_ip.weight"] = draw(width, 12)
+    return {"image_proj": projection, "ip_adapter": layers}
+
+
+def vision() -> tuple[Any, Any]:
+    from transformers import CLIPImageProcessorPil, CLIPVisionConfig, CLIPVisionModelWithProjection
+
+    torch.manual_seed(3)
+    config = CLIPVisionConfig(
+        hidden_size=8,
+        intermediate_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        image_size=16,
+        patch_size=8,
+        projection_dim=6,
+    )
+    small = {"height": 16, "width": 16}
+    processor = CLIPImageProcessorPil(size={"shortest_edge": 16}, crop_size=small)
+    return CLIPVisionModelWithProjection(config).eval(), processor
+
+
+def test_ip_adapter_is_diffusers_own(
+    build: Build,
+    tiny_stable_diffusion: Path,
+    tiny_motion_adapter: Callable[[int | None], Path],
+) -> None:
+    encoder, processor = vision()
+    ours = build("animatediff", image_encoder=encoder, feature_extractor=processor)
+    theirs = AnimateDiffPipeline.from_pretrained(
+        tiny_stable_diffusion,
+        motion_adapter=MotionAdapter.from_pretrained(tiny_motion_adapter(None)),
+        image_encoder=encoder,
+        feature_extractor=processor,
+    )
+    theirs.set_progress_bar_config(disable=True)
+    for pipeline in (ours, theirs):
+        pipeline.load_ip_adapter(
+            ip_adapter(), subfolder="", weight_name="", image_encoder_folder=None
+        )
+        pipeline.set_ip_adapter_scale(0.7)
+    settings: dict[str, Any] = {
+        "num_inference_steps": 3,
+        "guidance_scale": 4.0,
+        "latents": torch.randn((1, 4, FRAMES, 4, 4), generator=seeded(7)),
+        "output_type": "latent",
+        "ip_adapter_image": image(),
+    }
+    expected = theirs("drift left", height=SIZE, width=SIZE, num_frames=FRAMES, **settings).frames
+    actual = run(ours, region_mask=WHOLE, **settings)
+    torch.testing.assert_close(actual, expected, atol=1e-4, rtol=1e-4)
+    without = run(build("animatediff"), region_mask=WHOLE, **{**settings, "ip_adapter_image": None})
+    assert not torch.allclose(actual, without, atol=1e-3)
+    # Beside prompts that travel, too.
+    travelled = run(ours, motion_prompt={0: "drift left"}, region_mask=WHOLE, **settings)
+    torch.testing.assert_close(travelled, actual, atol=1e-4, rtol=1e-4)
+
+
+def test_an_image_prompt_needs_an_adapter(build: Build) -> None:
+    with pytest.raises(SettingsError, match="call load_ip_adapter first"):
+        run(build(), ip_adapter_image=image())
+
+
+def lora(pipeline: RegionalAnimationPipeline, folder: Path, seed: int) -> Path:
+    """A LoRA as diffusers saves it, for attention of every kind."""
+    from diffusers.utils import convert_state_dict_to_diffusers
+    from peft import LoraConfig
+    from peft.utils import get_peft_model_state_dict
+
+    unet = pipeline.unet
+    unet.add_adapter(LoraConfig(r=2, target_modules=["to_q", "to_v"]), adapter_name="made")
+    with torch.no_grad():
+        for name, parameter in unet.named_parameters():
+            if "lora" in name:
+                parameter.normal_(std=0.3, generator=seeded(seed))
+    layers = convert_state_dict_to_diffusers(get_peft_model_state_dict(unet, adapter_name="made"))
+    pipeline.save_lora_weights(folder, unet_lora_layers=layers)
+    return folder
+
+
+def test_several_loras_add_up(build: Build, tmp_path: Path) -> None:
+    pytest.importorskip("peft")
+    pipeline = build()
+    plain = run(pipeline)
+    for number in (1, 2):
+        folder = lora(build(), tmp_path / str(number), number)
+        pipeline.load_lora_weights(folder, adapter_name=f"lora{number}")
+    pipeline.set_adapters(["lora1", "lora2"], [0.0, 0.0])
+    torch.testing.assert_close(run(pipeline), plain)
+    made = {}
+    for scales in ((1.0, 0.0), (0.0, 1.0), (1.0, 1.0)):
+        pipeline.set_adapters(["lora1", "lora2"], list(scales))
+        made[scales] = run(pipeline)
+    different = [*made.values(), plain]
+    assert all(
+        not torch.allclose(different[i], different[j], atol=1e-3)
+        for i in range(4)
+        for j in range(i)
+    )
+    pipeline.unload_lora_weights()
+    torch.testing.assert_close(run(pipeline), plain)
