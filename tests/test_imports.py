@@ -21,6 +21,8 @@ LAYERS = (
     {"denoising"},
     {"pipeline"},
     {"regional", "layering", "presets", "preview"},
+    {"recipes"},
+    {"loading"},
     {"planning", "animator", "project", "restore", "client", "training", "evaluation"},
     {"interfaces"},
 )

@@ -9,16 +9,11 @@ from typing import Any
 import pytest
 import torch
 
-from follow_your_click import presets
+from follow_your_click import loading
 from follow_your_click.errors import ModelError
+from follow_your_click.loading import find_model, load_pipeline, load_preset
 from follow_your_click.models.checkpoints import best_device
-from follow_your_click.presets import (
-    PRESET_FILE,
-    Preset,
-    find_model,
-    load_pipeline,
-    load_preset,
-)
+from follow_your_click.presets import PRESET_FILE, Preset
 
 SETTINGS: dict[str, Any] = {
     "name": "mine",
@@ -45,7 +40,7 @@ def test_a_folder_with_a_model_index_is_a_model(tmp_path: Path) -> None:
 def test_an_embedded_name_leads_to_the_weights_of_the_package(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(presets, "WEIGHTS_FOLDER", tmp_path)
+    monkeypatch.setattr(loading, "WEIGHTS_FOLDER", tmp_path)
     with pytest.raises(ModelError, match="weights of 'mini' are not in"):
         find_model("mini")
     (tmp_path / "mini").mkdir()
@@ -54,7 +49,7 @@ def test_an_embedded_name_leads_to_the_weights_of_the_package(
 
 
 def test_an_unknown_model_names_the_known_ones(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="unknown model 'minni'; expected mini, or a folder"):
+    with pytest.raises(ModelError, match="unknown model 'minni'; expected mini, sd15, sd15-pia"):
         find_model("minni")
     with pytest.raises(ModelError, match="model_index.json"):
         find_model(tmp_path)
@@ -114,7 +109,9 @@ def test_a_device_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPa
             assert disable
 
     model = Nothing(1, 1)
-    monkeypatch.setattr(presets.RegionalAnimationPipeline, "from_pretrained", lambda folder: model)
+    monkeypatch.setattr(
+        loading.RegionalAnimationPipeline, "from_pretrained", lambda folder, torch_dtype: model
+    )
     with pytest.raises(ModelError, match="device 'warp' cannot be used"):
         load_pipeline(tmp_path, device="warp")
     assert load_pipeline(tmp_path, device="cpu") is model  # type: ignore[comparison-overlap]

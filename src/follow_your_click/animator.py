@@ -28,6 +28,7 @@ from follow_your_click.about import package_version
 from follow_your_click.clip import Clip, Patch
 from follow_your_click.errors import RegionError, SettingsError
 from follow_your_click.layering import divided, kept_still, laid_over
+from follow_your_click.loading import find_model, load_pipeline, load_preset
 from follow_your_click.photo import photo_sha256, read_photo
 from follow_your_click.pipeline import RegionalAnimationPipeline
 from follow_your_click.planning import (
@@ -38,7 +39,7 @@ from follow_your_click.planning import (
     plan_regions,
     share_windows,
 )
-from follow_your_click.presets import Preset, find_model, load_pipeline, load_preset
+from follow_your_click.presets import Preset
 from follow_your_click.preview import Preview, ShowFrames, few_frames
 from follow_your_click.region import HoldStill, Region, Selection
 from follow_your_click.region.json_forms import mask_to_png
@@ -138,7 +139,7 @@ class Animator:
         device: str | None = None,
         segmenter: Segmenter | None = None,
     ) -> Animator:
-        """Load a preset ("mini") or a model folder.
+        """Load a preset ("mini", "sd15-pia"), a model folder, a recipe (.yaml) or a hub id.
 
         Raises:
             ModelError: unknown, incomplete, or no such device.
@@ -288,6 +289,7 @@ class Animator:
                 num_frames=settings.num_frames,
                 num_inference_steps=steps,
                 guidance_scale=settings.guidance_scale,
+                negative_prompt=self.preset.negative_prompt,
                 callback_on_step_end=on_step,
                 preview=run.previewed(self.pipeline),
             )
@@ -318,8 +320,7 @@ class Animator:
         guidance_scale: float | None,
         seed: int,
     ) -> RunSettings:
-        most = int(self.pipeline.unet.config.motion_max_seq_length)
-        _check_range("num_frames", num_frames, 2, most)
+        _check_range("num_frames", num_frames, 2, self.pipeline.most_frames)
         preset = self.preset
         return RunSettings(
             num_frames=num_frames,

@@ -1,23 +1,19 @@
-"""Named models: where their files are, and the settings that they were made for."""
+"""How a model is run: the settings that stand in its folder or its recipe."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
-import torch
-from diffusers.utils import logging as diffusers_logging
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from transformers.utils import logging as transformers_logging
 
 from follow_your_click.errors import ModelError
-from follow_your_click.models.checkpoints import WEIGHTS_FOLDER, best_device
-from follow_your_click.pipeline import RegionalAnimationPipeline
 
 PRESET_FILE = "preset.json"
-EMBEDDED = ("mini",)
+
+Precision = Literal["auto", "fp32", "fp16", "bf16"]
+Offload = Literal["none", "model", "sequential", "group"]
 
 
 class Seconds(BaseModel):
@@ -38,6 +34,25 @@ class Seconds(BaseModel):
     render_megapixel: float = Field(default=0.8, ge=0)
 
 
+class Memory(BaseModel):
+    """How a model fits into the memory there is; slower from top to bottom of each list. See docs/models.md for figures.
+
+    Args:
+        precision: "auto" is fp16 on a GPU and fp32 on a CPU.
+        offload: what waits in main memory: nothing; models that are not at work; all but the layer at work
+            ("sequential"; "group" fetches the next layers meanwhile). Without a GPU nothing is to be had by it.
+        vae_slicing: frames go through the autoencoder one by one.
+        vae_tiling: and in tiles, which can leave seams.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    precision: Precision = "fp32"
+    offload: Offload = "none"
+    vae_slicing: bool = False
+    vae_tiling: bool = False
+
+
 class Preset(BaseModel):
     """How a model is run when the caller does not say otherwise; stands in its folder as preset.json.
 
@@ -47,7 +62,9 @@ class Preset(BaseModel):
         guidance_scale: classifier-free guidance, 1.0 = off.
         window_strength: strength where none is asked for, px per frame at 256 px of the window's side.
         max_window_strength: the strongest motion that the model has been trained on, same unit.
+        negative_prompt: what guidance leads away from.
         seconds: measured costs.
+        memory: what is given up for less memory.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -58,7 +75,9 @@ class Preset(BaseModel):
     guidance_scale: float = Field(ge=1)
     window_strength: float = Field(gt=0)
     max_window_strength: float = Field(gt=0)
+    negative_prompt: str = ""
     seconds: Seconds = Seconds()
+    memory: Memory = Memory()
 
     @model_validator(mode="after")
     def _default_is_allowed(self) -> Preset:
@@ -67,27 +86,7 @@ class Preset(BaseModel):
         return self
 
 
-def find_model(model: str | Path) -> Path:
-    """The folder of a preset's name or of a path.
-
-    Raises:
-        ModelError: neither.
-    """
-    folder = WEIGHTS_FOLDER / model if str(model) in EMBEDDED else Path(model)
-    if (folder / "model_index.json").is_file():
-        return folder
-    if str(model) in EMBEDDED:
-        raise ModelError(
-            f"the weights of {str(model)!r} are not in {folder}; install the package anew"
-        )
-    names = ", ".join(EMBEDDED)
-    raise ModelError(
-        f"unknown model {str(model)!r}; expected {names}, or a folder with model_index.json"
-        " as RegionalAnimationPipeline.save_pretrained writes it"
-    )
-
-
-def load_preset(folder: Path) -> Preset:
+def read_preset(folder: Path) -> Preset:
     """The settings that come with a model.
 
     Raises:
@@ -107,49 +106,3 @@ def load_preset(folder: Path) -> Preset:
     except ValueError as error:
         reason = str(error).splitlines()[0]
         raise ModelError(f"{file} does not hold a preset: {reason}") from error
-
-
-def load_pipeline(folder: Path, *, device: str | None = None) -> RegionalAnimationPipeline:
-    """The pipeline of a model folder, on `device` (None: the best there is).
-
-    Raises:
-        ModelError: files missing or not fitting, or no such device.
-    """
-    try:
-        with _quiet_loading():
-            pipeline: RegionalAnimationPipeline = RegionalAnimationPipeline.from_pretrained(folder)
-    except (
-        OSError,
-        ValueError,
-        RuntimeError,
-        TypeError,
-        AttributeError,
-        LookupError,
-        ImportError,
-    ) as error:
-        # What diffusers raises on a folder of something else, as met in practice.
-        reason = " ".join(str(error).splitlines()[:1]) or type(error).__name__
-        raise ModelError(f"{folder} cannot be loaded: {reason}") from error
-    device = device or best_device()
-    try:
-        pipeline.to(torch.device(device))
-    except (RuntimeError, AssertionError, ValueError) as error:
-        reason = " ".join(str(error).splitlines()[:1]) or type(error).__name__
-        raise ModelError(f"device {device!r} cannot be used: {reason}") from error
-    pipeline.set_progress_bar_config(disable=True)
-    return pipeline
-
-
-@contextmanager
-def _quiet_loading() -> Iterator[None]:
-    """Without the libraries' bars over a handful of small files."""
-    switches = (diffusers_logging, transformers_logging)
-    shown = [switch.is_progress_bar_enabled() for switch in switches]
-    for switch in switches:
-        switch.disable_progress_bar()
-    try:
-        yield
-    finally:
-        for switch, was_shown in zip(switches, shown, strict=True):
-            if was_shown:
-                switch.enable_progress_bar()

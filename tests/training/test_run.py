@@ -8,11 +8,11 @@ import yaml
 from safetensors.torch import load_file
 
 from follow_your_click.errors import ModelError, OutputError, SettingsError
+from follow_your_click.loading import find_model, load_pipeline, load_preset
 from follow_your_click.models.autoencoder import ConvAutoencoder
 from follow_your_click.models.schedulers import paper_scheduler
 from follow_your_click.models.text_encoder import MotionTextEncoder
 from follow_your_click.models.unet import RegionalMotionUNet
-from follow_your_click.presets import find_model, load_pipeline, load_preset
 from follow_your_click.training.run import build_objective, train
 
 CLASSES = {

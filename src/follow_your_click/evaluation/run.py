@@ -16,7 +16,7 @@ from follow_your_click.evaluation.control import Progress, measure_control
 from follow_your_click.evaluation.figures import ControlReport, summarise
 from follow_your_click.evaluation.records import ControlSettings
 from follow_your_click.evaluation.report import check_folder, write_report
-from follow_your_click.presets import find_model, load_pipeline, load_preset
+from follow_your_click.loading import find_model, load_pipeline, load_preset
 
 NUM_FRAMES = 16
 TRAINING_PICTURES = (

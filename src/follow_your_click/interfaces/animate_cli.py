@@ -78,7 +78,10 @@ def animate_command(
     playback: PlaybackOption = None,
     model: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="mini, or a model folder; mini if left out."),
+        typer.Option(
+            metavar="NAME",
+            help="mini, sd15-pia, sd15-pia-loop, a recipe (.yaml), a model folder or a hub id; mini if left out.",
+        ),
     ] = None,
     segmenter: SegmenterOption = None,
     frames: Annotated[

@@ -87,8 +87,8 @@ def _from_clip(
     file: Path, image: Path | None, settings: dict[str, Any], *, resegment: bool
 ) -> Request:
     """What a clip was made from; its photo is in the file only if that holds it exactly."""
+    from follow_your_click.loading import EMBEDDED
     from follow_your_click.photo import photo_sha256, read_photo
-    from follow_your_click.presets import EMBEDDED
     from follow_your_click.restore import restore
 
     if resegment:

@@ -15,7 +15,7 @@ _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 _ANSWER_SECONDS = 5.0  # how long the hub may take to say whether it has a model
 
 # The hub's client raises the errors of the HTTP library that this version of it stands on.
-_HTTP_ERROR: type[Exception] = hub_errors.HTTPError  # type: ignore[attr-defined]
+HTTP_ERROR: type[Exception] = hub_errors.HTTPError  # type: ignore[attr-defined]
 
 Missing = Callable[[Path], str | None]
 """The first file that a model folder needs and lacks; None for a whole one."""
@@ -64,7 +64,7 @@ def fetch(
     except hub_errors.OfflineModeIsEnabled as error:
         reason = "not in the cache, and the hub may not be asked (HF_HUB_OFFLINE is set)"
         raise refusal(reason) from error
-    except (_HTTP_ERROR, OSError, ValueError) as error:
+    except (HTTP_ERROR, OSError, ValueError) as error:
         reason = f"not in the cache, and cannot be had from the hub ({first_line(error)})"
         raise refusal(reason) from error
     lacking = missing(folder)

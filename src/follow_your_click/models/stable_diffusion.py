@@ -191,6 +191,17 @@ def _read_motion(motion: str | Path) -> tuple[dict[str, Any] | None, dict[str, T
     return config, read_weights(folder)
 
 
+def motion_text_width(folder: Path) -> int | None:
+    """Width of the motion prompt's embeddings in a trained U-Net (or a pipeline folder with one); None without MA layers."""
+    file = (folder / "unet" if (folder / "unet").is_dir() else folder) / "config.json"
+    try:
+        config = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{file} cannot be read: {first_line(error)}") from error
+    width = config.get("motion_cross_attention_dim") if isinstance(config, dict) else None
+    return width if isinstance(width, int) else None
+
+
 def _read_own_parts(folder: Path) -> dict[str, Tensor]:
     unet = folder / "unet" if (folder / "unet").is_dir() else folder
     weights = read_weights(unet)

@@ -40,7 +40,7 @@ from follow_your_click.interfaces.comfyui.inputs import (
 from follow_your_click.interfaces.comfyui.points import points_to_areas
 from follow_your_click.interfaces.jobs.progress import Overall
 from follow_your_click.interfaces.jobs.worker import interruptible
-from follow_your_click.presets import EMBEDDED, find_model
+from follow_your_click.loading import EMBEDDED, find_model, model_stamp
 from follow_your_click.region import (
     Edit,
     Feather,
@@ -75,7 +75,10 @@ class LoadFollowYourClick:
             "required": {
                 "model": (
                     "STRING",
-                    {"default": EMBEDDED[0], "tooltip": "mini, or a model folder."},
+                    {
+                        "default": EMBEDDED[0],
+                        "tooltip": "mini, sd15-pia, a model folder or a recipe.",
+                    },
                 ),
                 "segmenter": (
                     list(SEGMENTER_NAMES),
@@ -88,8 +91,7 @@ class LoadFollowYourClick:
     @classmethod
     def IS_CHANGED(cls, model: str, segmenter: str, device: str) -> str:
         """A folder that was trained further is loaded anew."""
-        folder = find_model(model)
-        return f"{model} {segmenter} {device} {(folder / 'model_index.json').stat().st_mtime_ns}"
+        return f"{segmenter} {device} {model_stamp(find_model(model))}"
 
     def load(self, model: str, segmenter: str, device: str) -> tuple[Animator]:
         stamp = self.IS_CHANGED(model, segmenter, device)

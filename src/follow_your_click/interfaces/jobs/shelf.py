@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from follow_your_click.animator import Animator
 from follow_your_click.errors import RegionError, SettingsError
-from follow_your_click.presets import EMBEDDED, find_model
+from follow_your_click.loading import EMBEDDED, find_model
 from follow_your_click.project import ProjectSettings
 from follow_your_click.region import Selection
 from follow_your_click.segmentation import Segmentation, Segmenter
