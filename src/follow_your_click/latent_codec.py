@@ -6,7 +6,7 @@ Axis legend: B clips, C channels, F frames, H W rows and columns (h w of latents
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,7 @@ from PIL import Image
 from torch import Tensor
 
 from follow_your_click.errors import SettingsError
+from follow_your_click.models.latents import image_latents
 
 OutputType = Literal["pil", "np", "pt", "latent"]
 ImageInput = Image.Image | npt.NDArray[Any] | Tensor | Sequence[Image.Image]
@@ -52,9 +53,7 @@ class LatentCodec:
                 "got image values out of range; expected tensors in 0 ... 1, or uint8 arrays"
             )
         _load_offloaded(self.vae)
-        encoded = self.vae.encode(pixels.to(self._execution_device, self.vae.dtype))
-        latents = encoded.latents if hasattr(encoded, "latents") else encoded.latent_dist.mode()
-        return cast(Tensor, latents * self.vae.config.scaling_factor)
+        return image_latents(self.vae, pixels.to(self._execution_device, self.vae.dtype))
 
     @torch.no_grad()
     def decode_latents(self, latents: Tensor) -> Tensor:

@@ -11,9 +11,11 @@ import torch
 from diffusers.utils import logging as diffusers_logging
 from transformers.utils import logging as transformers_logging
 
+from follow_your_click.data.encoded import Encoders
 from follow_your_click.errors import FollowYourClickError, ModelError
 from follow_your_click.models.checkpoints import WEIGHTS_FOLDER, best_device
 from follow_your_click.models.hub import fetch, first_line, is_hub_id
+from follow_your_click.models.stable_diffusion import load_base
 from follow_your_click.pipeline import RegionalAnimationPipeline
 from follow_your_click.presets import PRESET_FILE, Memory, Offload, Precision, Preset, read_preset
 from follow_your_click.recipes import RECIPE_FOLDER, RECIPE_SUFFIXES, build_pipeline, read_recipe
@@ -59,6 +61,32 @@ def find_model(model: str | Path) -> Path:
         f"unknown model {name!r}; expected {', '.join(PRESETS)}, a recipe (.yaml), or a folder with {INDEX_FILE}"
         " as RegionalAnimationPipeline.save_pretrained writes it"
     )
+
+
+def load_encoders(model: str, *, device: str | None = None) -> Encoders:
+    """The autoencoder and the text encoder of a model of this project, or of a Stable Diffusion base.
+
+    Raises:
+        ModelError: it cannot be had, or no such device.
+    """
+    device = device or best_device()
+    ours = model in EMBEDDED or (
+        (Path(model) / INDEX_FILE).is_file()
+        and "RegionalAnimationPipeline" in (Path(model) / INDEX_FILE).read_text("utf-8")
+    )
+    if ours:
+        pipeline = load_pipeline(find_model(model), device=device)
+        return Encoders(model, pipeline.vae, pipeline.text_encoder, pipeline.tokenizer)
+    base = load_base(model, None, torch.float32)
+    try:
+        return Encoders(
+            model,
+            base.vae.to(device).eval(),
+            base.text_encoder.to(device).eval(),
+            base.tokenizer,
+        )
+    except (RuntimeError, AssertionError) as error:
+        raise _no_device(device, error) from error
 
 
 def model_stamp(model: Path) -> str:

@@ -51,24 +51,26 @@ class FilmedClip:
     motion_prompts: tuple[str, ...]
 
 
-class ShardReader:
-    """The clips of a build, endlessly, in an order that a seed decides.
+class ClipIndex:
+    """Which clips a folder of shards holds, endlessly, in an order that a seed decides.
 
     Args:
-        folder: a finished build.
+        folder: a finished build, or what `fyc data encode` made of one.
         split: "held_out" are the clips of videos whose name's SHA-1 starts with "0"; they are never in "train".
         min_frames: leave shorter clips out.
 
     Raises:
-        OutputError: no finished build there.
+        OutputError: nothing finished there.
         SettingsError: no clip is left.
         MissingExtraError: pyarrow is not installed.
     """
 
+    kind = manifest.KIND
+
     def __init__(
         self, folder: Path, *, split: ShardSplit = "train", seed: int = 0, min_frames: int = 1
     ) -> None:
-        manifest.read_manifest(folder)
+        self.manifest = manifest.read_manifest(folder, kind=self.kind)
         self._folder = folder
         self._seed = seed
         self._table = _read_index(folder / manifest.INDEX, split, min_frames)
@@ -89,31 +91,19 @@ class ShardReader:
         epoch, within = divmod(place, len(self))
         return int(self._order(epoch)[within])
 
-    def read(self, place: int) -> FilmedClip:
-        """The clip at a place of the stream.
+    def facts(self, row: int) -> dict[str, Any]:
+        """What the index says of a clip."""
+        return {name: column[row] for name, column in self._table.items()}
+
+    def members(self, row: int) -> dict[str, bytes]:
+        """A clip's files, suffix -> bytes.
 
         Raises:
             ImageError: a damaged shard.
         """
-        return self.read_row(self.row(place))
-
-    def read_row(self, row: int) -> FilmedClip:
-        """A clip by its row in the index."""
         table = self._table
         span = TarSpan(int(table["offset"][row]), int(table["size"][row]))
-        members = read_sample(self._folder / SHARD_FOLDER / str(table["shard"][row]), span)
-        labels = members.get(encode.LABELS)
-        return FilmedClip(
-            key=str(table["key"][row]),
-            name=str(table["name"][row]),
-            frames=encode.decode_clip(members),
-            mask=encode.decode_mask(members[encode.MASK]),
-            labels=None if labels is None else encode.decode_labels(labels),
-            motion_strength=float(table["motion_strength"][row]),
-            fps=float(table["fps"][row]),
-            caption=str(table["caption"][row] or ""),
-            motion_prompts=tuple(table["motion_prompts"][row] or ()),
-        )
+        return read_sample(self._folder / SHARD_FOLDER / str(table["shard"][row]), span)
 
     def _shuffled(self, epoch: int) -> npt.NDArray[np.int64]:
         random = np.random.default_rng([self._seed, epoch])
@@ -125,6 +115,34 @@ class ShardReader:
             )
             order.append(random.permutation(window))
         return np.concatenate(order)
+
+
+class ShardReader(ClipIndex):
+    """The clips of a build; see `ClipIndex`."""
+
+    def read(self, place: int) -> FilmedClip:
+        """The clip at a place of the stream.
+
+        Raises:
+            ImageError: a damaged shard.
+        """
+        return self.read_row(self.row(place))
+
+    def read_row(self, row: int) -> FilmedClip:
+        """A clip by its row in the index."""
+        facts, members = self.facts(row), self.members(row)
+        labels = members.get(encode.LABELS)
+        return FilmedClip(
+            key=str(facts["key"]),
+            name=str(facts["name"]),
+            frames=encode.decode_clip(members),
+            mask=encode.decode_mask(members[encode.MASK]),
+            labels=None if labels is None else encode.decode_labels(labels),
+            motion_strength=float(facts["motion_strength"]),
+            fps=float(facts["fps"]),
+            caption=str(facts["caption"] or ""),
+            motion_prompts=tuple(facts["motion_prompts"] or ()),
+        )
 
 
 class ShardStream:

@@ -21,7 +21,7 @@ from typing import Annotated
 import typer
 
 from follow_your_click.about import package_version
-from follow_your_click.errors import FollowYourClickError
+from follow_your_click.errors import FollowYourClickError, SettingsError
 from follow_your_click.interfaces.animate_cli import animate_command
 from follow_your_click.interfaces.app_cli import app_command, serve_command
 from follow_your_click.interfaces.console import say, show_warning
@@ -30,6 +30,7 @@ from follow_your_click.interfaces.evaluate_cli import evaluate_app
 from follow_your_click.interfaces.segment_cli import segment_command
 
 EXIT_REFUSED = 2
+STAGES = ("webvid", "motion")
 EXIT_INTERRUPTED = 130
 
 app = typer.Typer(
@@ -77,8 +78,13 @@ def train(
     ] = None,
     device: Annotated[str | None, typer.Option(metavar="NAME", help="cpu, cuda, ...")] = None,
     steps: Annotated[int | None, typer.Option(metavar="N", help="Length of the run.")] = None,
+    stage: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Of sd15: webvid, then motion, as in the paper."),
+    ] = None,
 ) -> None:
     """Train a part of the model; the same command again goes on where the last run stopped."""
+    config = _of_stage(config, stage)
     given = {"output": output, "data": data, "device": device, "steps": steps}
     # JSON is YAML: quoted, a folder named 2024 stays text.
     overrides = [
@@ -92,6 +98,18 @@ def train(
     with contextlib.redirect_stdout(sys.stderr):
         exported = run_training(config, overrides=[*(assignments or []), *overrides])
     typer.echo(str(exported))
+
+
+def _of_stage(config: str, stage: str | None) -> str:
+    """The recipe of a stage; only sd15 has stages."""
+    if config != "sd15":
+        if stage is not None:
+            raise SettingsError(f"got --stage {stage} with {config}; only sd15 has stages")
+        return config
+    if stage not in STAGES:
+        got = "no --stage" if stage is None else f"--stage {stage}"
+        raise SettingsError(f"got {got}; expected --stage webvid, then --stage motion")
+    return f"{config}-{stage}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

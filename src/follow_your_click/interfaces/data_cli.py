@@ -113,6 +113,45 @@ def build(
     )
 
 
+@data_app.command(name="encode")
+def encode_command(
+    build_folder: BuildArgument,
+    out: Annotated[Path, typer.Argument(metavar="ENCODED", help="The folder to write.")],
+    model: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="Whose autoencoder and text encoder: a base as in training, or mini.",
+        ),
+    ],
+    size: Annotated[int, typer.Option(metavar="PX", help="Side of the square.")] = 512,
+    num_frames: Annotated[int, typer.Option(metavar="N", help="Frames of a clip.")] = 24,
+    frame_stride: Annotated[int, typer.Option(metavar="K", help="Every so many frames.")] = 1,
+    precision: Annotated[Literal["fp16", "fp32"], typer.Option(help="Of what is kept.")] = "fp16",
+    device: Annotated[str | None, typer.Option(metavar="NAME", help="cpu, cuda, ...")] = None,
+    batch: Annotated[int, typer.Option(metavar="N", help="Frames encoded at once.")] = 8,
+    json_line: JsonOption = False,
+) -> None:
+    """Turn a build's clips into latents and text embeddings, once. Run again, it goes on where it stopped."""
+    from follow_your_click.data.encoded import EncodeSettings, encode_build
+    from follow_your_click.data.engine.manifest import INDEX, MANIFEST
+    from follow_your_click.loading import load_encoders
+
+    started = time.monotonic()
+    settings = EncodeSettings(size, num_frames, frame_stride, precision)
+    with (
+        contextlib.redirect_stdout(sys.stderr),
+        show_progress(bars=not json_line and sys.stderr.isatty()) as progress,
+    ):
+        encoders = load_encoders(model, device=device)
+        made = encode_build(build_folder, out, encoders, settings, batch=batch, progress=progress)
+    kept = sum(shard["bytes"] for shard in made["shards"])
+    say(f"{made['clips']} clips encoded, {kept / max(1, made['clips']) / 1e6:.2f} MB each")
+    files = {"manifest": str(out / MANIFEST), "index": str(out / INDEX)}
+    seconds = {"all": round(time.monotonic() - started, 3)}
+    report(Result(files, seconds, {"clips": made["clips"], "bytes": kept}), json_line=json_line)
+
+
 @data_app.command()
 def probe(source: SourceArgument, root: RootOption = None, captions: CaptionsOption = None) -> None:
     """List every input: one line of JSON each with size, rate and codec, or why it cannot be read."""

@@ -55,7 +55,9 @@ class Parts:
 
 
 @dataclass(frozen=True)
-class _Base:
+class Base:
+    """Stable Diffusion 1.5's parts; the U-Net as weights by key, with its settings."""
+
     unet: dict[str, Tensor]
     unet_config: dict[str, Any]
     vae: AutoencoderKL
@@ -90,7 +92,7 @@ def load_parts(
     Raises:
         ModelError: a source cannot be had, or does not fit.
     """
-    found = _load_base(base, tokenizer, dtype)
+    found = load_base(base, tokenizer, dtype)
     motion_config, motion_weights = _read_motion(motion)
     unet, unused = build_unet(
         found.unet,
@@ -108,13 +110,14 @@ def load_parts(
     )
 
 
-def _load_base(base: str | Path, tokenizer: str | Path | None, dtype: torch.dtype) -> _Base:
+def load_base(base: str | Path, tokenizer: str | Path | None, dtype: torch.dtype) -> Base:
+    """A base as `load_parts` takes it; errors as there."""
     file = Path(base).expanduser()
     if file.is_file() or file.suffix in SUFFIXES:
         return _load_single_file(file, tokenizer, dtype)
     folder = _folder(base, "base model", _BASE_FILES, "model_index.json", _missing_base_file)
     try:
-        return _Base(
+        return Base(
             read_weights(folder / "unet"),
             json.loads((folder / "unet" / "config.json").read_text(encoding="utf-8")),
             AutoencoderKL.from_pretrained(folder, subfolder="vae", torch_dtype=dtype),
@@ -127,7 +130,7 @@ def _load_base(base: str | Path, tokenizer: str | Path | None, dtype: torch.dtyp
         ) from error
 
 
-def _load_single_file(file: Path, tokenizer: str | Path | None, dtype: torch.dtype) -> _Base:
+def _load_single_file(file: Path, tokenizer: str | Path | None, dtype: torch.dtype) -> Base:
     """A checkpoint in the original layout, as model sites hand them out: U-Net, autoencoder and text encoder in one."""
     from diffusers.loaders.single_file_utils import (
         convert_ldm_unet_checkpoint,
@@ -137,7 +140,7 @@ def _load_single_file(file: Path, tokenizer: str | Path | None, dtype: torch.dty
     weights = read_weights(file)
     config = json.loads((CONFIGS / "unet" / "config.json").read_text(encoding="utf-8"))
     try:
-        return _Base(
+        return Base(
             convert_ldm_unet_checkpoint(dict(weights), config),
             config,
             AutoencoderKL.from_single_file(

@@ -157,6 +157,17 @@ def load_config(name: str | Path, *, overrides: dict[str, Any] | None = None) ->
     Raises:
         SettingsError: no such recipe, not YAML, an unknown key, or a value out of range.
     """
+    values, path = read_values(name, overrides=overrides)
+    try:
+        return TrainingConfig.model_validate(values)
+    except ValidationError as error:
+        raise SettingsError(f"{path.name}: {first_problem(error)}") from error
+
+
+def read_values(
+    name: str | Path, *, overrides: dict[str, Any] | None = None
+) -> tuple[dict[str, Any], Path]:
+    """A config's values, unchecked, and its file; arguments and errors as of `load_config`."""
     path = Path(name)
     if path.suffix not in {".yaml", ".yml"}:
         path = CONFIG_FOLDER / f"{name}.yaml"
@@ -173,10 +184,7 @@ def load_config(name: str | Path, *, overrides: dict[str, Any] | None = None) ->
         raise SettingsError(f"{path} holds no settings; expected keys such as name, steps, output")
     for key, value in (overrides or {}).items():
         _set_by_dotted_key(values, key, value)
-    try:
-        return TrainingConfig.model_validate(values)
-    except ValidationError as error:
-        raise SettingsError(f"{path.name}: {_first_problem(error)}") from error
+    return values, path
 
 
 def parse_overrides(assignments: list[str]) -> dict[str, Any]:
@@ -193,7 +201,7 @@ def parse_overrides(assignments: list[str]) -> dict[str, Any]:
     return overrides
 
 
-def _first_problem(error: ValidationError) -> str:
+def first_problem(error: ValidationError) -> str:
     """The first of pydantic's complaints in one line, the key as `--set` takes it."""
     first = error.errors()[0]
     where = list(first["loc"])

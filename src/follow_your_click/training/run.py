@@ -33,8 +33,10 @@ from follow_your_click.training.config import (
     TrainingConfig,
     load_config,
     parse_overrides,
+    read_values,
 )
 from follow_your_click.training.export import export
+from follow_your_click.training.full_size.config import KIND
 from follow_your_click.training.motion_unet import MotionUNetObjective
 from follow_your_click.training.objective import Objective
 from follow_your_click.training.text_encoder import MotionClassifier, TextEncoderObjective
@@ -49,7 +51,7 @@ def train(config: str | Path, *, overrides: Sequence[str] = ()) -> Path:
     """Train what a config describes; run again with the same output, it goes on where it stopped.
 
     Args:
-        config: a YAML file or the name of a recipe of the package ("mini-vae", "mini-text", "mini").
+        config: a YAML file or the name of a recipe of the package ("mini-vae", "mini-text", "mini", "sd15-webvid").
         overrides: "key=value" with dotted keys.
 
     Returns:
@@ -60,7 +62,13 @@ def train(config: str | Path, *, overrides: Sequence[str] = ()) -> Path:
         OutputError: the output folder cannot be made.
         ModelError: a part that the run builds on cannot be loaded.
     """
-    settings = _with_shards(load_config(config, overrides=parse_overrides(list(overrides))))
+    given = parse_overrides(list(overrides))
+    values, file = read_values(config, overrides=given)
+    if values.get("kind") == KIND:
+        from follow_your_click.training.full_size.run import train_full_size
+
+        return train_full_size(values, source=file.name)
+    settings = _with_shards(load_config(config, overrides=given))
     _check_device(settings.device)
     _check_output(settings)
     torch.manual_seed(settings.seed)

@@ -77,21 +77,23 @@ def write_manifest(
     return values
 
 
-def read_manifest(out: Path) -> dict[str, Any]:
-    """The manifest of a finished build.
+def read_manifest(out: Path, *, kind: str = KIND) -> dict[str, Any]:
+    """The manifest of a finished build, or of what was made of one.
 
     Raises:
-        OutputError: there is none, or one of another version.
+        OutputError: there is none, or one of another kind or version.
     """
     try:
         values: dict[str, Any] = json.loads((out / MANIFEST).read_text(encoding="utf-8"))
         version = values["schema_version"]
-        kind = values["kind"]
+        found = values["kind"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise OutputError(
             f"{out} holds no finished build: no readable {MANIFEST}; run fyc data build first"
         ) from error
-    if kind != KIND or version != SCHEMA_VERSION:
+    if found != kind:
+        raise OutputError(f"{out} holds {found!r}; expected {kind!r}")
+    if version != SCHEMA_VERSION:
         raise OutputError(
             f"{out} has schema version {version}, expected {SCHEMA_VERSION}: build it again"
         )

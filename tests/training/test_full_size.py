@@ -1,0 +1,278 @@
+"""Training at the paper's size, on small random weights: parts, steps, processes, checkpoints, export."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+from safetensors.torch import load_file
+
+from follow_your_click.errors import MissingExtraError, SettingsError
+from follow_your_click.interfaces.cli import main
+from follow_your_click.loading import load_pipeline, load_preset
+from follow_your_click.models.schedulers import paper_scheduler
+from follow_your_click.models.stable_diffusion import load_parts
+from follow_your_click.training.config import CONFIG_FOLDER
+from follow_your_click.training.full_size import run
+from follow_your_click.training.full_size.config import parse_full_size
+from follow_your_click.training.full_size.objective import FullSizeObjective
+from follow_your_click.training.full_size.parts import part_of
+
+SCRIPT = Path(__file__).with_name("full_size_run.py")
+_SPEC = importlib.util.spec_from_file_location("full_size_run", SCRIPT)
+small = importlib.util.module_from_spec(_SPEC)
+_SPEC.loader.exec_module(small)
+
+
+@pytest.fixture
+def sources(tiny_stable_diffusion: Path, tiny_motion_adapter: Any) -> tuple[Path, Path]:
+    return tiny_stable_diffusion, tiny_motion_adapter(None)
+
+
+@pytest.fixture
+def train(monkeypatch: pytest.MonkeyPatch, sources: tuple[Path, Path]) -> Any:
+    monkeypatch.setattr(run, "open_clips", lambda config, split: small.DrawnClips())
+    return lambda output, **changes: small.start(output, *sources, **changes)
+
+
+def weights(model: Path) -> dict[str, torch.Tensor]:
+    return load_file(model / "unet" / "diffusion_pytorch_model.safetensors")
+
+
+def log(output: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (output / "log.jsonl").read_text().splitlines()]
+
+
+def processes(count: int, output: Path, sources: tuple[Path, Path], **changes: Any) -> list[str]:
+    words = [str(SCRIPT), str(output), *map(str, sources)]
+    words += [f"{key}={json.dumps(value)}" for key, value in changes.items()]
+    if count == 1:
+        return [sys.executable, *words]
+    launcher = ["-m", "torch.distributed.run", "--nproc_per_node", str(count), "--master_port", "0"]
+    return [
+        sys.executable,
+        *launcher,
+        "--rdzv-backend",
+        "c10d",
+        "--rdzv-endpoint",
+        "localhost:0",
+        *words,
+    ]
+
+
+def environment() -> dict[str, str]:
+    return {**os.environ, "ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1"}
+
+
+def test_the_recipes_of_the_package_are_the_papers_stages() -> None:
+    for name, steps, prompts in (("webvid", 60_000, "caption"), ("motion", 30_000, "motion")):
+        values = yaml.safe_load((CONFIG_FOLDER / f"sd15-{name}.yaml").read_text())
+        config = parse_full_size(values, name)
+        assert (config.steps, config.prompts) == (steps, prompts)
+        assert config.optimizer.learning_rate == 1e-5
+        assert (config.num_frames, config.size, config.batch_size) == (24, 512, 3)
+        assert config.first_frame_mask_ratios == (0.0, 0.3, 0.5, 0.7)
+        assert "spatial" not in config.trainable
+
+
+def test_it_learns_and_what_is_frozen_stays(
+    train: Any, tmp_path: Path, sources: tuple[Path, Path]
+) -> None:
+    before = load_parts(
+        sources[0], motion=sources[1], motion_cross_attention_dim=12
+    ).unet.state_dict()
+    model = train(tmp_path, steps=20, trainable=["conv_in", "motion_augmented", "motion_embedding"])
+    losses = [line["loss"] for line in log(tmp_path) if "loss" in line]
+    assert len(losses) == 20
+    after = weights(model)
+    changed = {part_of(key) for key in after if not torch.equal(after[key], before[key])}
+    # Without a seed shared with `before`, parts that start at random differ there anyway.
+    assert {"conv_in", "motion_augmented", "motion_embedding"} <= changed
+    assert "spatial" not in changed
+    assert "motion_modules" not in changed
+
+
+def test_it_overfits_a_few_examples(
+    train: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draw = FullSizeObjective.draw
+    monkeypatch.setattr(FullSizeObjective, "draw", lambda self, at: draw(self, [p % 4 for p in at]))
+    every = ["motion_modules", "motion_augmented", "conv_in", "spatial"]
+    train(tmp_path, steps=100, trainable=every, batch_size=4)
+    losses = [line["loss"] for line in log(tmp_path) if "loss" in line]
+    assert losses[-1] < 0.6 * losses[0]
+
+
+def test_a_resumed_run_is_an_uninterrupted_one(train: Any, tmp_path: Path) -> None:
+    whole = weights(train(tmp_path / "whole", steps=6))
+    train(tmp_path / "halves", steps=3)
+    resumed = weights(train(tmp_path / "halves", steps=6))
+    assert whole.keys() == resumed.keys()
+    assert all(torch.equal(whole[key], resumed[key]) for key in whole)
+
+
+def test_accumulated_batches_are_one_batch(train: Any, tmp_path: Path) -> None:
+    # Large steps of Adam follow the sign of a gradient: with rounding alone between them, small ones stay together.
+    once = weights(train(tmp_path / "a", batch_size=4))
+    twice = weights(train(tmp_path / "b", batch_size=2, gradient_accumulation_steps=2))
+    for key, value in once.items():
+        torch.testing.assert_close(twice[key], value, atol=1e-5, rtol=1e-5)
+
+
+def test_two_processes_are_one_with_the_same_global_batch(
+    tmp_path: Path, sources: tuple[Path, Path]
+) -> None:
+    for count, size in ((1, 4), (2, 2)):
+        command = processes(count, tmp_path / str(count), sources, batch_size=size, steps=3)
+        done = subprocess.run(
+            command, env=environment(), capture_output=True, text=True, timeout=240
+        )
+        assert done.returncode == 0, done.stderr[-2000:]
+    one, two = (weights(tmp_path / str(count) / "model") for count in (1, 2))
+    for key, value in one.items():
+        torch.testing.assert_close(two[key], value, atol=1e-5, rtol=1e-5)
+    for first, second in zip(log(tmp_path / "1"), log(tmp_path / "2"), strict=True):
+        if "loss" in first:
+            assert first["loss"] == pytest.approx(second["loss"], abs=1e-5)
+
+
+def test_killed_while_saving_the_checkpoint_before_it_loads(
+    train: Any, tmp_path: Path, sources: tuple[Path, Path]
+) -> None:
+    output = tmp_path / "killed"
+    command = processes(1, output, sources, steps=400, checkpoint_every=1)
+    running = subprocess.Popen(command, env=environment(), stderr=subprocess.DEVNULL)
+    ends = time.monotonic() + 120
+    while not list(output.glob("checkpoint-*2.tmp")) and time.monotonic() < ends:
+        time.sleep(0.0005)
+    running.send_signal(signal.SIGKILL)
+    running.wait()
+    reached = sorted(output.glob("checkpoint-???????"))
+    assert reached
+    # Where a kill leaves half of a save, whatever moment this one hit.
+    half = output / "checkpoint-9999999.tmp"
+    half.mkdir()
+    (half / "trained.safetensors").write_bytes(b"half")
+    steps = int(reached[-1].name[-7:]) + 2
+    resumed = weights(train(output, steps=steps, checkpoint_every=1000))
+    whole = weights(train(tmp_path / "whole", steps=steps))
+    assert all(torch.equal(whole[key], resumed[key]) for key in whole)
+
+
+def test_the_exported_folder_is_a_model(train: Any, tmp_path: Path) -> None:
+    model = train(tmp_path, steps=2, validate_every=2)
+    assert load_preset(model).size == 32
+    pipeline = load_pipeline(model, device="cpu")
+    assert pipeline.scheduler.config.prediction_type == "v_prediction"
+    assert pipeline.scheduler.config.rescale_betas_zero_snr
+    frames = pipeline(
+        image=torch.rand(1, 3, 32, 32),
+        region_mask=torch.ones(32, 32),
+        motion_prompt="rise",
+        num_frames=4,
+        num_inference_steps=2,
+        output_type="pt",
+    ).frames
+    assert frames.isfinite().all()
+    assert (tmp_path / "samples" / "0000002.png").is_file()
+    assert any("validation_loss" in line for line in log(tmp_path))
+
+
+def test_the_next_stage_starts_from_the_models_u_net(
+    train: Any, tmp_path: Path, sources: tuple[Path, Path]
+) -> None:
+    model = train(tmp_path, steps=2)
+    base, motion = map(str, sources)
+    values = small.settings(tmp_path / "next", base=base, motion=motion, init=str(model))
+    unet = run.models_of(parse_full_size(values, "test")).unet.state_dict()
+    saved = weights(model)
+    assert all(torch.equal(value, saved[key]) for key, value in unet.items())
+
+
+def test_examples_depend_on_their_place_alone(sources: tuple[Path, Path], tmp_path: Path) -> None:
+    parts = load_parts(sources[0], motion=sources[1], motion_cross_attention_dim=12)
+    config = parse_full_size(small.settings(tmp_path), "test")
+    objective = FullSizeObjective(parts, small.DrawnClips(), paper_scheduler(), config)
+    several, single = objective.draw([3, 7, 11]), objective.draw([7])
+    for name in ("noise", "timesteps", "kept", "told_caption", "told_motion"):
+        assert torch.equal(getattr(several, name)[1:2], getattr(single, name))
+    many = objective.draw(range(400))
+    hidden = 1 - many.kept.mean(dim=(1, 2, 3))
+    assert float(hidden.mean()) == pytest.approx(0.375, abs=0.05)  # of ratios 0, 0.3, 0.5, 0.7
+    assert float(many.told_caption.float().mean()) == pytest.approx(0.9, abs=0.05)
+    assert not torch.equal(many.told_caption, many.told_motion)
+
+
+def test_what_the_layers_read_depends_on_the_stage(
+    sources: tuple[Path, Path], tmp_path: Path
+) -> None:
+    parts = load_parts(sources[0], motion=sources[1], motion_cross_attention_dim=12)
+    told = {}
+    for prompts in ("caption", "motion"):
+        config = parse_full_size(
+            small.settings(tmp_path, prompts=prompts, caption_dropout=0.0), "test"
+        )
+        objective = FullSizeObjective(parts, small.DrawnClips(), paper_scheduler(), config)
+        batch = objective.draw([0, 1]).batch
+        keep, drop = torch.tensor([True, True]), torch.tensor([True, False])
+        caption, motion = objective.texts(batch, keep, drop, torch.device("cpu"))
+        told[prompts] = motion
+        assert torch.equal(caption[0], motion[0]) == (prompts == "caption")
+        nothing, _ = objective.texts(batch, ~keep, keep, torch.device("cpu"))
+        assert torch.equal(motion[1], nothing[0])
+    assert not torch.equal(told["caption"][0], told["motion"][0])
+
+
+def test_bad_settings_are_refused_in_one_line(train: Any, tmp_path: Path, capsys: Any) -> None:
+    with pytest.raises(SettingsError, match="trainable"):
+        train(tmp_path / "a", trainable=["everything"])
+    with pytest.raises(SettingsError, match="speed: unknown key"):
+        train(tmp_path / "a", speed=3)
+    train(tmp_path / "b", steps=1)
+    with pytest.raises(SettingsError, match="holds a run of 'tiny' with other settings"):
+        train(tmp_path / "b", seed=4)
+    with pytest.raises(MissingExtraError, match="pip install bitsandbytes"):
+        train(tmp_path / "c", optimizer={"learning_rate": 1e-3, "kind": "adamw-8bit"})
+    capsys.readouterr()
+    for words, says in (
+        (["sd15"], "got no --stage; expected --stage webvid"),
+        (["sd15", "--stage", "third"], "got --stage third"),
+        (["mini", "--stage", "webvid"], "only sd15 has stages"),
+    ):
+        assert main(["train", *words]) == 2
+        error = capsys.readouterr().err
+        assert says in error
+        assert error.count("\n") == 1
+
+
+def test_data_that_is_nothing_is_refused_before_any_model_is_loaded(
+    tmp_path: Path, capsys: Any
+) -> None:
+    for words, says in (
+        (
+            [
+                "sd15",
+                "--stage",
+                "webvid",
+                "--data",
+                str(tmp_path / "no"),
+                "--output",
+                str(tmp_path / "o"),
+            ],
+            "expected a folder of videos, or shards",
+        ),
+    ):
+        assert main(["train", *words]) == 2
+        error = capsys.readouterr().err
+        assert says in error
+        assert error.count("\n") == 1
