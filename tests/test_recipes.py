@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -29,6 +31,7 @@ from follow_your_click.recipes import read_recipe
 from follow_your_click.region import Brush, Region
 
 Write = Callable[..., Path]
+EXAMPLE = Path(__file__).parent.parent / "examples" / "coffee.jpg"
 
 
 @pytest.fixture
@@ -260,3 +263,12 @@ def test_offloading_changes_nothing_in_the_clip(write: Write, offload: str) -> N
     pipeline = load_pipeline(write(), device="cpu")
     offload_to(pipeline, torch.device("cpu"), offload)
     torch.testing.assert_close(frames(pipeline), expected)
+
+
+def test_a_fresh_process_says_one_line() -> None:
+    code = "import sys; from follow_your_click.interfaces.cli import main; sys.exit(main(sys.argv[1:]))"
+    words = ["animate", str(EXAMPLE), "--click", "9,9", "--prompt", "sway", "--model", "nope"]
+    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "unknown model 'nope'" in done.stderr

@@ -11,9 +11,23 @@ import torch
 from diffusers.models.embeddings import ImageProjection
 from PIL import Image
 from torch import Tensor
+from transformers.utils import logging as transformers_logging
 
 from follow_your_click.errors import SettingsError
 
+
+def _ip_adapter_mixin() -> Any:
+    """diffusers' loader, imported without transformers' advice on stderr to install torchvision, which is not needed."""
+    level = transformers_logging.get_verbosity()
+    transformers_logging.set_verbosity_error()
+    try:
+        from diffusers.loaders import IPAdapterMixin
+    finally:
+        transformers_logging.set_verbosity(level)
+    return IPAdapterMixin
+
+
+IPAdapterMixin = _ip_adapter_mixin()
 ImagePrompt = Image.Image | npt.NDArray[np.uint8] | Tensor
 ImagePrompts = ImagePrompt | Sequence[ImagePrompt]
 """One image for all adapters, or one per adapter."""

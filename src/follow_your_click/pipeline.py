@@ -17,11 +17,7 @@ from typing import Any, ClassVar, Literal, cast, get_args
 import numpy.typing as npt
 import torch
 from diffusers import DiffusionPipeline, SchedulerMixin
-from diffusers.loaders import (
-    IPAdapterMixin,
-    StableDiffusionLoraLoaderMixin,
-    TextualInversionLoaderMixin,
-)
+from diffusers.loaders import StableDiffusionLoraLoaderMixin, TextualInversionLoaderMixin
 from diffusers.models.controlnets.multicontrolnet import MultiControlNetModel
 from diffusers.pipelines.free_init_utils import FreeInitMixin
 from diffusers.utils import BaseOutput
@@ -37,7 +33,7 @@ from follow_your_click.denoising import (
     shuffled_noise,
 )
 from follow_your_click.errors import SettingsError
-from follow_your_click.image_prompts import ImagePrompts, embed_image_prompts
+from follow_your_click.image_prompts import ImagePrompts, IPAdapterMixin, embed_image_prompts
 from follow_your_click.latent_codec import ImageInput, LatentCodec, OutputType, vae_downscale
 
 # Imported for its registration alone: diffusers loads a component only from a module that is already imported.

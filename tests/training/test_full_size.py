@@ -276,3 +276,18 @@ def test_data_that_is_nothing_is_refused_before_any_model_is_loaded(
         error = capsys.readouterr().err
         assert says in error
         assert error.count("\n") == 1
+
+
+def test_a_dry_run_says_what_a_stage_needs(capsys: Any) -> None:
+    words = ["train", "sd15", "--stage", "webvid", "--dry-run"]
+    assert main(words) == 0
+    plain = json.loads(capsys.readouterr().out)
+    # 1.28 billion of the released network, and the MA layers.
+    assert plain["parameters"] == pytest.approx(1281.6e6 + 64.2e6, abs=0.5e6)
+    assert 400e6 < plain["trained_parameters"] < 600e6
+    assert (
+        main([*words, "--set", "frozen_precision=bf16", "--set", "optimizer.kind=adamw-8bit"]) == 0
+    )
+    small_one = json.loads(capsys.readouterr().out)["gigabytes_without_activations"]
+    assert small_one < 0.75 * plain["gigabytes_without_activations"]
+    assert main(["train", "mini", "--dry-run"]) == 2

@@ -82,6 +82,9 @@ def train(
         str | None,
         typer.Option(metavar="NAME", help="Of sd15: webvid, then motion, as in the paper."),
     ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Of sd15: show what it needs, train nothing.")
+    ] = False,
 ) -> None:
     """Train a part of the model; the same command again goes on where the last run stopped."""
     config = _of_stage(config, stage)
@@ -93,6 +96,11 @@ def train(
         if value is not None
     ]
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    if dry_run:
+        from follow_your_click.training.run import estimate
+
+        typer.echo(json.dumps(estimate(config, [*(assignments or []), *overrides]), indent=2))
+        return
     from follow_your_click.training.run import train as run_training
 
     with contextlib.redirect_stdout(sys.stderr):

@@ -79,6 +79,21 @@ def train(config: str | Path, *, overrides: Sequence[str] = ()) -> Path:
     return folder
 
 
+def estimate(config: str | Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
+    """What a stage at the paper's size needs; arguments and errors as of `train`.
+
+    Raises:
+        SettingsError: a config of another kind, which runs on anything.
+    """
+    from follow_your_click.training.full_size.config import parse_full_size
+    from follow_your_click.training.full_size.estimate import estimate as of_full_size
+
+    values, file = read_values(config, overrides=parse_overrides(list(overrides)))
+    if values.get("kind") != KIND:
+        raise SettingsError(f"got --dry-run with {config}; only sd15's stages are estimated")
+    return of_full_size(parse_full_size(values, file.name))
+
+
 def build_objective(config: TrainingConfig) -> Objective:
     """The model, data and loss that a config names, on its device."""
     settings = config.objective

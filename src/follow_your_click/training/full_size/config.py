@@ -30,6 +30,9 @@ class FullSizeOptimizer(OptimizerSettings):
     """`adamw-8bit` needs the package bitsandbytes and a GPU."""
 
     kind: Literal["adamw", "adamw-8bit"] = "adamw"
+    learning_rate: float = Field(default=1e-5, gt=0)
+    warmup_steps: int = Field(default=1000, ge=0)
+    decay_share: Share = 0.0
     betas: tuple[float, float] = (0.9, 0.999)
 
 
@@ -76,9 +79,7 @@ class FullSizeConfig(Strict):
     mask_layout: Literal["repeat", "first"] = "repeat"
     caption_dropout: Share = 0.1
     motion_prompt_dropout: Share = 0.1
-    optimizer: FullSizeOptimizer = FullSizeOptimizer(
-        learning_rate=1e-5, warmup_steps=1000, decay_share=0.0
-    )
+    optimizer: FullSizeOptimizer = FullSizeOptimizer()
     steps: int = Field(ge=1)
     batch_size: int = Field(default=3, ge=1)
     gradient_accumulation_steps: int = Field(default=1, ge=1)
