@@ -159,7 +159,7 @@ def test_a_maker_tells_and_stops_when_nobody_listens(tiny_model: Path) -> None:
     slow = _request(tiny_model, num_inference_steps=1000)
     asyncio.run(listen(slow, lambda message: message.kind == "preview"))
     assert time.monotonic() - started < 10, "a thousand steps take far longer"
-    refused = asyncio.run(listen(_request(tiny_model, num_frames=17), lambda message: False))
+    refused = asyncio.run(listen(_request(tiny_model, num_frames=65), lambda message: False))
     assert refused[-1].kind == "refused" and isinstance(refused[-1].value, SettingsError)
 
 
