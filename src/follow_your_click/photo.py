@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageCms, UnidentifiedImageError
 
+from . import steady_opening
 from .errors import ImageError
 
 MIN_SHORT_SIDE = 64
@@ -40,7 +41,7 @@ DECODER_ERRORS = (
 
 # Raster formats only: Pillow hands EPS to a Ghostscript program, which no upload should reach.
 _PHOTO_FORMATS = (
-    *("JPEG", "MPO", "PNG", "WEBP", "AVIF", "GIF", "TIFF", "BMP", "DIB", "JPEG2000"),
+    *("JPEG", "MPO", "PNG", "WEBP", "AVIF", steady_opening.GIF, "TIFF", "BMP", "DIB", "JPEG2000"),
     *("PPM", "TGA", "ICO", "ICNS", "QOI", "PCX", "SGI", "PSD", "DDS", "HEIF"),
 )
 _ORIENTATION_TAG = 0x0112
@@ -104,6 +105,7 @@ def open_image(path: str | Path) -> Image.Image:
         with warnings.catch_warnings():
             # Pillow's own warning starts at 89 megapixels; the limit here is MAX_PIXELS.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            steady_opening.check_exif_blocks(file)
             return Image.open(file, formats=known)
     except Image.DecompressionBombError:
         raise ImageError(f"{path} has too many pixels; {_accepted_sizes()}") from None
