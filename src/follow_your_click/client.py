@@ -122,16 +122,18 @@ class Client:
             BusyError: the server's line is full; `retry_after` says for how long.
             ServerError: there is no server, or it failed.
         """
-        settings = {
-            "model": model,
-            "segmenter": segmenter,
-            "num_frames": num_frames,
-            "fps": fps,
-            "num_inference_steps": num_inference_steps,
-            "guidance_scale": guidance_scale,
-            "seed": seed,
-        }
-        job = self._ask(image, regions, hold_still, settings)
+        job = self.submit(
+            image,
+            regions,
+            hold_still=hold_still,
+            model=model,
+            segmenter=segmenter,
+            num_frames=num_frames,
+            fps=fps,
+            num_inference_steps=num_inference_steps,
+            guidance_scale=guidance_scale,
+            seed=seed,
+        )
         try:
             job.wait(on_progress=on_progress)
         except BaseException:
@@ -154,16 +156,23 @@ class Client:
         seed: int = 0,
     ) -> RemoteJob:
         """Ask for a clip and come back at once; arguments and errors as of `animate`."""
-        settings = {
-            "model": model,
-            "segmenter": segmenter,
-            "num_frames": num_frames,
-            "fps": fps,
-            "num_inference_steps": num_inference_steps,
-            "guidance_scale": guidance_scale,
-            "seed": seed,
+        asked = {
+            "regions": [_form(region) for region in regions],
+            "hold_still": [_form(held) for held in hold_still],
+            "settings": {
+                "model": model,
+                "segmenter": segmenter,
+                "num_frames": num_frames,
+                "fps": fps,
+                "num_inference_steps": num_inference_steps,
+                "guidance_scale": guidance_scale,
+                "seed": seed,
+            },
         }
-        return self._ask(image, regions, hold_still, settings)
+        answer = self.call(
+            "POST", "clips", files={"photo": _content(image)}, data={"request": json.dumps(asked)}
+        )
+        return RemoteJob(self, answer.json()["id"])
 
     def mask(
         self, image: Photo, selection: Selection, *, segmenter: str | None = None
@@ -190,23 +199,6 @@ class Client:
     def segmenters(self) -> dict[str, str]:
         """Segmenters that can be named, the default first, and what each needs."""
         return {each["name"]: each["needs"] for each in self.call("GET", "segmenters").json()}
-
-    def _ask(
-        self,
-        image: Photo,
-        regions: Sequence[Region],
-        hold_still: Sequence[HoldStill],
-        settings: dict[str, Any],
-    ) -> RemoteJob:
-        asked = {
-            "regions": [_form(region) for region in regions],
-            "hold_still": [_form(held) for held in hold_still],
-            "settings": settings,
-        }
-        answer = self.call(
-            "POST", "clips", files={"photo": _content(image)}, data={"request": json.dumps(asked)}
-        )
-        return RemoteJob(self, answer.json()["id"])
 
     def call(self, method: str, path: str, **arguments: Any) -> httpx.Response:
         """One call; a refusal becomes the error that it would have been in this process."""
