@@ -75,12 +75,12 @@ def _inside(residual: Tensor, area: Tensor) -> Tensor:
 
 def control_of(
     controlnet: Any,
-    conditioning_frames: ControlImages | Sequence[ControlImages] | None,
+    conditioning_frames: ControlImages | Sequence[ControlImages],
     scale: float | list[float],
     area: Tensor,
     factor: int,
-) -> Control | None:
-    """What a pipeline's ControlNet is shown; None without control images.
+) -> Control:
+    """What a pipeline's ControlNet is shown.
 
     Args:
         controlnet: one of diffusers' ControlNets, a `MultiControlNetModel`, or None.
@@ -92,8 +92,6 @@ def control_of(
     Raises:
         SettingsError: images without a ControlNet, or not as many of everything.
     """
-    if conditioning_frames is None:
-        return None
     if controlnet is None:
         raise SettingsError(
             "got conditioning_frames without a ControlNet; set pipeline.controlnet first"

@@ -289,7 +289,11 @@ class RegionalAnimationPipeline(
             each = masks if shares is None else shares[:, 1:]
             kind = cast(AffinityKind, self.config.mask_channel)
             channel = affinity_map(each, speeds.reshape(batch, regions), num_frames, kind)
-        area = reachable_area(masks, speeds.reshape(batch, regions), num_frames)
+        pinned, area = None, None
+        if self.config.background == "pinned" or conditioning_frames is not None:
+            area = reachable_area(masks, speeds.reshape(batch, regions), num_frames)
+        if self.config.background == "pinned" and area is not None:
+            pinned = PinnedBackground(first_frame_latents, noise, area)
         if ip_adapter_image is not None:
             ip_adapter_image_embeds = embed_image_prompts(
                 self, ip_adapter_image, batch=batch, guided=guidance_scale != 1.0
@@ -306,14 +310,13 @@ class RegionalAnimationPipeline(
             motion_strength=strength.to(device),
             fps=torch.full((batch,), float(fps), device=device),
             shares=shares,
-            control=control_of(
+            control=None
+            if conditioning_frames is None or area is None
+            else control_of(
                 self.controlnet, conditioning_frames, controlnet_conditioning_scale, area, factor
             ),
             image_embeds=ip_adapter_image_embeds,
         )
-        pinned = None
-        if self.config.background == "pinned":
-            pinned = PinnedBackground(first_frame_latents, noise, area)
 
         def clip_of(change: Tensor, displacement: Tensor | None) -> Tensor:
             """The clip's latents: of a network with a displacement head, its output is what differs."""

@@ -13,7 +13,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from einops import rearrange
@@ -40,6 +40,7 @@ NO_TEXT = "no_text.safetensors"  # embeddings of "", what a dropped prompt is to
 WORK = ".work"
 DTYPES = {"fp16": torch.float16, "fp32": torch.float32}
 Progress = Callable[[str, int, int], None]
+"""Called as progress("encode", clips done, clips in all)."""
 
 
 @dataclass(frozen=True)
@@ -64,12 +65,12 @@ class Encoders:
 
 @dataclass(frozen=True)
 class EncodeSettings:
-    """size: px of the square; num_frames, frame_stride: as in training; precision: of what is stored."""
+    """size: px of the square. num_frames, frame_stride: as in training. precision: of what is stored."""
 
     size: int = 512
     num_frames: int = 24
     frame_stride: int = 1
-    precision: str = "fp16"
+    precision: Literal["fp16", "fp32"] = "fp16"
 
 
 def encode_build(
@@ -157,18 +158,16 @@ def _begin(out: Path, made_by: dict[str, Any]) -> None:
     """Make the folder, or see that it is the same work that was begun there."""
     plan = out / WORK / "plan.json"
     try:
-        if plan.is_file():
-            if json.loads(plan.read_text(encoding="utf-8")) != made_by:
-                raise OutputError(
-                    f"{out} holds clips encoded with other settings; give another folder"
-                )
-            return
-        if out.exists() and any(out.iterdir()):
-            raise OutputError(f"{out} is not empty; give a new folder")
-        plan.parent.mkdir(parents=True, exist_ok=True)
-        write_json(plan, made_by)
-    except (OSError, ValueError) as error:
+        before = json.loads(plan.read_text(encoding="utf-8")) if plan.is_file() else None
+        if before is None:
+            if out.exists() and any(out.iterdir()):
+                raise OutputError(f"{out} is not empty; give a new folder")
+            plan.parent.mkdir(parents=True, exist_ok=True)
+            write_json(plan, made_by)
+    except (OSError, json.JSONDecodeError) as error:
         raise OutputError(f"{out} cannot be written: {error}") from error
+    if before not in (None, made_by):
+        raise OutputError(f"{out} holds clips encoded with other settings; give another folder")
 
 
 @torch.no_grad()

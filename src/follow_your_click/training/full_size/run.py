@@ -16,7 +16,7 @@ from follow_your_click.data.whole_clips import ClipSource, WholeClips
 from follow_your_click.errors import OutputError, SettingsError
 from follow_your_click.models.checkpoints import load_component
 from follow_your_click.models.schedulers import paper_scheduler
-from follow_your_click.models.stable_diffusion import Parts, load_parts
+from follow_your_click.models.stable_diffusion import Parts, load_base, load_parts
 from follow_your_click.models.unet import RegionalMotionUNet
 from follow_your_click.presets import PRESET_FILE, Memory, Preset
 from follow_your_click.training.full_size.checkpoints import STATE
@@ -65,20 +65,19 @@ def models_of(config: FullSizeConfig) -> Parts:
     Raises:
         ModelError: one cannot be had.
     """
-    parts = load_parts(
-        config.base,
-        motion=config.motion,
-        conv_in=config.conv_in,
-        motion_max_seq_length=None,
-        tokenizer=config.tokenizer,
-    )
     if config.init is None:
-        return parts
+        return load_parts(
+            config.base,
+            motion=config.motion,
+            conv_in=config.conv_in,
+            tokenizer=config.tokenizer,
+        )
+    base = load_base(config.base, config.tokenizer, torch.float32)
     folder = Path(config.init)
     unet = load_component(
         RegionalMotionUNet, folder / "unet" if (folder / "unet").is_dir() else folder
     )
-    return Parts(parts.vae, parts.text_encoder, parts.tokenizer, unet, parts.scheduler)
+    return Parts(base.vae, base.text_encoder, base.tokenizer, unet, paper_scheduler())
 
 
 def open_clips(config: FullSizeConfig, *, split: Any) -> ClipSource | None:

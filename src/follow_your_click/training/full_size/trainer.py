@@ -13,7 +13,6 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 from accelerate.utils import DistributedType
-from diffusers.training_utils import cast_training_params
 from torch import Tensor
 
 from follow_your_click.data.whole_clips import ClipSource
@@ -57,8 +56,6 @@ class FullSizeTrainer:
         device = self.accelerator.device
         unet = objective.parts.unet.train()
         freeze_all_but(unet, config.trainable, frozen=DTYPES[config.frozen_precision])
-        if self.accelerator.mixed_precision != "no":
-            cast_training_params(unet)
         if config.gradient_checkpointing:
             unet.enable_gradient_checkpointing()
         for frozen in (objective.parts.vae, objective.parts.text_encoder):
