@@ -14,16 +14,10 @@ from __future__ import annotations
 import argparse
 import io
 import json
-import socket
-import subprocess
-import sys
-import tempfile
 import threading
 import time
 import zipfile
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,6 +26,7 @@ import httpx
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
+from serving import served
 
 WIDTH, HEIGHT = 480, 320  # px, of every photo
 BOX = 180, 120, 300, 220  # px: what moves
@@ -57,29 +52,6 @@ class Seen:
     def say(self, line: str) -> None:
         with self.lock:
             self.wrong.append(line)
-
-
-@contextmanager
-def served(model: str, replicas: int) -> Iterator[tuple[str, int]]:
-    """The address of `fyc serve`, and its process."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    program = "import sys; from follow_your_click.interfaces.cli import main; sys.exit(main())"
-    words = ["serve", "--port", str(port), "--model", model, "--queue", "16"]
-    # All clients have one address: its share of the line is the whole line here.
-    words += ["--queue-per-owner", "16", "--segmenter", "grabcut"]
-    words += ["--replicas", str(replicas)] if replicas else []
-    with tempfile.NamedTemporaryFile("w+") as log:
-        server = subprocess.Popen([sys.executable, "-c", program, *words], stderr=log)
-        try:
-            while "the API is at" not in Path(log.name).read_text():
-                if server.poll() is not None:
-                    raise SystemExit(Path(log.name).read_text())
-                time.sleep(0.1)
-            yield f"http://127.0.0.1:{port}/v1", server.pid
-        finally:
-            server.terminate()
-            server.wait(60)
 
 
 def photo_of(client: int) -> npt.NDArray[np.uint8]:
@@ -174,7 +146,12 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     seen, memory, asked = Seen(), [], time.monotonic()
-    with served(arguments.model, arguments.replicas) as (address, pid):
+    words = ["serve", "--model", arguments.model, "--segmenter", "grabcut", "--queue", "16"]
+    # All clients have one address: its share of the line is the whole line here.
+    words += ["--queue-per-owner", "16"]
+    words += ["--replicas", str(arguments.replicas)] if arguments.replicas else []
+    with served(*words) as (server, pid):
+        address = f"{server}/v1"
         ready = time.monotonic() - asked
         until = time.monotonic() + arguments.seconds
         threads = [

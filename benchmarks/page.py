@@ -12,19 +12,16 @@ import argparse
 import json
 import os
 import shutil
-import socket
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
+from serving import served
 
 ROOT = Path(__file__).parents[1]
 PLACES = (
@@ -36,27 +33,6 @@ PLACES = (
 )  # shares of width and height
 CANCEL_AFTER = (0.1, 0.3, 0.6, 1.0, 1.5, 2.5, 4.0)  # seconds
 LARGE = 4240, 2832  # px, 12 megapixels
-
-
-@contextmanager
-def served() -> Iterator[tuple[str, int]]:
-    """The address of `fyc app`, and its process."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    program = "import sys; from follow_your_click.interfaces.cli import main; sys.exit(main())"
-    with tempfile.NamedTemporaryFile("w+") as log:
-        server = subprocess.Popen(
-            [sys.executable, "-c", program, "app", "--port", str(port)], stderr=log
-        )
-        try:
-            while "the page is at" not in Path(log.name).read_text():
-                if server.poll() is not None:
-                    raise SystemExit(Path(log.name).read_text())
-                time.sleep(0.1)
-            yield f"http://127.0.0.1:{port}", server.pid
-        finally:
-            server.terminate()
-            server.wait(30)
 
 
 def answer(page: Page) -> str:
@@ -136,7 +112,7 @@ def main() -> None:
     with (
         tempfile.TemporaryDirectory() as folder,
         sync_playwright() as playwright,
-        served() as (address, pid),
+        served("app") as (address, pid),
     ):
         photos = arguments.photo
         if photos is None:
