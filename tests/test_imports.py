@@ -24,7 +24,7 @@ LAYERS = (
     {"recipes"},
     {"loading"},
     {"planning", "animator", "project", "restore", "client", "training", "evaluation"},
-    {"interfaces"},
+    {"interfaces", "__main__"},
 )
 LAYER_OF = {part: number for number, layer in enumerate(LAYERS) for part in layer}
 HEAVY = ("torch", "diffusers", "transformers", "torchvision", "gradio", "ray", "openai")

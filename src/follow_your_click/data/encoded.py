@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,7 +22,7 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import Tensor
 
-from follow_your_click.atomic import whole_file
+from follow_your_click.atomic import TEMPORARY, whole_file
 from follow_your_click.data.engine import manifest
 from follow_your_click.data.engine.packing import SHARD_FOLDER
 from follow_your_click.data.engine.records import SCHEMA_VERSION
@@ -99,33 +100,35 @@ def encode_build(
     least = 1 + (settings.num_frames - 1) * settings.frame_stride
     reader = ShardReader(build, split="all", min_frames=least)
     made_by = {
-        "encoders": encoders.name,
-        "encoders_fingerprint": encoders.fingerprint(),
+        "encoders": encoders.fingerprint(),
         **asdict(settings),
         "build": file_sha256(build / manifest.INDEX),
     }
+    if is_encoded(out):
+        finished = manifest.read_manifest(out, kind=KIND)
+        _check_same({name: finished.get(name) for name in made_by}, made_by, out)
+        return finished
     _begin(out, made_by)
-    dtype = DTYPES[settings.precision]
     by_shard: dict[str, list[int]] = {}
     for row in range(len(reader)):
         by_shard.setdefault(str(reader.facts(row)["shard"]), []).append(row)
-    done, shards, places = 0, [], {}
-    for name in sorted(by_shard):
-        rows = by_shard[name]
+    done, shards = 0, []
+    places: dict[int, list[int]] = {}
+    for name, rows in sorted(by_shard.items()):
         record = out / WORK / f"{name}.json"
         if not record.is_file():
-            samples = [
+            samples = (
                 (
                     str(reader.facts(row)["key"]),
                     {SAMPLE: _encoded(reader, row, encoders, settings, batch)},
                 )
                 for row in rows
-            ]
+            )
             (out / SHARD_FOLDER).mkdir(exist_ok=True)
             spans = write_tar(out / SHARD_FOLDER / name, samples)
             write_json(record, [[span.offset, span.size] for span in spans])
-        for row, span in zip(rows, json.loads(record.read_text(encoding="utf-8")), strict=True):
-            places[row] = span
+        found = json.loads(record.read_text(encoding="utf-8"))
+        places.update(zip(rows, found, strict=True))
         path = out / SHARD_FOLDER / name
         shards.append(
             {
@@ -141,15 +144,18 @@ def encode_build(
     _write_index(reader, places, out / manifest.INDEX)
     with whole_file(out / NO_TEXT) as temporary:
         nothing = encode_text(encoders.text_encoder, encoders.tokenizer, [""])
-        temporary.write_bytes(save_tensors({"embeds": nothing.to(dtype).cpu().contiguous()}))
+        nothing = nothing.to(DTYPES[settings.precision]).cpu().contiguous()
+        temporary.write_bytes(save_tensors({"embeds": nothing}))
     values = {
         "kind": KIND,
         "schema_version": SCHEMA_VERSION,
+        "model": encoders.name,
         **made_by,
         "clips": len(reader),
         "shards": shards,
         "files": {each: file_sha256(out / each) for each in (manifest.INDEX, NO_TEXT)},
     }
+    _tidy(out)
     write_json(out / manifest.MANIFEST, values)
     return values
 
@@ -158,16 +164,28 @@ def _begin(out: Path, made_by: dict[str, Any]) -> None:
     """Make the folder, or see that it is the same work that was begun there."""
     plan = out / WORK / "plan.json"
     try:
-        before = json.loads(plan.read_text(encoding="utf-8")) if plan.is_file() else None
-        if before is None:
-            if out.exists() and any(out.iterdir()):
-                raise OutputError(f"{out} is not empty; give a new folder")
-            plan.parent.mkdir(parents=True, exist_ok=True)
-            write_json(plan, made_by)
+        if plan.is_file():
+            _check_same(json.loads(plan.read_text(encoding="utf-8")), made_by, out)
+            return
+        # Killed between the two steps below, a run leaves an empty folder of work.
+        if out.exists() and any(path.name != WORK for path in out.iterdir()):
+            raise OutputError(f"{out} is not empty; give a new folder")
+        plan.parent.mkdir(parents=True, exist_ok=True)
+        write_json(plan, made_by)
     except (OSError, json.JSONDecodeError) as error:
         raise OutputError(f"{out} cannot be written: {error}") from error
-    if before not in (None, made_by):
+
+
+def _check_same(before: dict[str, Any], made_by: dict[str, Any], out: Path) -> None:
+    if before != made_by:
         raise OutputError(f"{out} holds clips encoded with other settings; give another folder")
+
+
+def _tidy(out: Path) -> None:
+    """Take away what only a run at work needs, and what killed ones left."""
+    shutil.rmtree(out / WORK)
+    for left in [*out.glob(f".*{TEMPORARY}*"), *(out / SHARD_FOLDER).glob(f".*{TEMPORARY}*")]:
+        left.unlink()
 
 
 @torch.no_grad()
@@ -184,11 +202,11 @@ def _encoded(
     mask = torch.from_numpy(middle_square(clip.mask, settings.size))[None, None]
     mask = latent_region_mask(mask, (latents.shape[2], latents.shape[3]))[0, 0]
     prompts = list(clip.motion_prompts)
-    texts = [clip.caption or (prompts[0] if prompts else ""), *prompts]
-    embeds = encode_text(encoders.text_encoder, encoders.tokenizer, texts)
-    tensors = {"latents": latents, "mask": mask, "caption_embeds": embeds[0]}
-    if prompts:
-        tensors["motion_embeds"] = embeds[1:]
+    tensors = {"latents": latents, "mask": mask}
+    texts = {"caption_embeds": [clip.caption] if clip.caption else [], "motion_embeds": prompts}
+    for name, told in texts.items():
+        if told:
+            tensors[name] = encode_text(encoders.text_encoder, encoders.tokenizer, told)
     return bytes(save_tensors({k: v.to(dtype).cpu().contiguous() for k, v in tensors.items()}))
 
 
@@ -229,12 +247,13 @@ class EncodedClips(ClipIndex):
             drawn_prompt(each["motion_prompts"] or (), seed, place)
             for each, place in zip(facts, places, strict=True)
         ]
-        motion = [
-            own["motion_embeds"][list(each["motion_prompts"]).index(prompt)]
-            if prompt
-            else self.no_text_embeds[0].to(own["latents"])
-            for own, each, prompt in zip(tensors, facts, prompts, strict=True)
-        ]
+        motion, captions = [], []
+        for own, each, prompt in zip(tensors, facts, prompts, strict=True):
+            number = list(each["motion_prompts"] or ()).index(prompt) if prompt else None
+            told = self.no_text_embeds[0] if number is None else own["motion_embeds"][number]
+            motion.append(told.float())
+            # Without a caption, the motion prompt that was drawn stands in, as in `WholeClips`.
+            captions.append(own["caption_embeds"][0].float() if each["caption"] else motion[-1])
 
         def stacked(name: str) -> Tensor:
             return torch.stack([own[name] for own in tensors]).float()
@@ -251,8 +270,8 @@ class EncodedClips(ClipIndex):
                 str(each["caption"] or prompt) for each, prompt in zip(facts, prompts, strict=True)
             ],
             motion_prompts=prompts,
-            caption_embeds=stacked("caption_embeds"),
-            motion_embeds=torch.stack(motion).float(),
+            caption_embeds=torch.stack(captions),
+            motion_embeds=torch.stack(motion),
         )
 
 
