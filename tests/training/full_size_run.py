@@ -5,13 +5,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 import yaml
+from accelerate import Accelerator, PartialState
+from accelerate.utils import DistributedType, FullyShardedDataParallelPlugin
 
 from follow_your_click.data.whole_clips import WholeClipBatch
 from follow_your_click.models.stable_diffusion import load_parts
-from follow_your_click.training.full_size import run
+from follow_your_click.training.full_size import run, trainer
 
 FRAMES = 4
 PROMPTS = ("drift left", "rise", "sway", "turn around")
@@ -78,10 +81,28 @@ def start(output: Path, base: Path, motion: Path, **changes: object) -> Path:
     return run.train_full_size(values, source="test", parts=parts)
 
 
+class ShardingAccelerator(Accelerator):
+    """FSDP 2 on CPUs: accelerate itself chooses it on GPUs alone."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.state.fsdp_plugin = FullyShardedDataParallelPlugin(
+            fsdp_version=2,
+            cpu_ram_efficient_loading=False,
+            auto_wrap_policy="transformer_based_wrap",
+            transformer_cls_names_to_wrap=["DownBlock", "MidBlock", "UpBlock"],
+        )
+        # Both: whoever asks for the state anew gets it from the second.
+        self.state.distributed_type = DistributedType.FSDP
+        PartialState._shared_state["distributed_type"] = DistributedType.FSDP
+
+
 if __name__ == "__main__":
     run.open_clips = lambda config, split: DrawnClips()  # type: ignore[assignment]
     torch.set_num_threads(1)
     given = {
         key: yaml.safe_load(value) for key, _, value in (a.partition("=") for a in sys.argv[4:])
     }
+    if given.pop("sharded", False):
+        trainer.Accelerator = ShardingAccelerator  # type: ignore[misc]
     start(*map(Path, sys.argv[1:4]), **given)

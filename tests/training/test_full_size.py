@@ -129,11 +129,14 @@ def test_accumulated_batches_are_one_batch(train: Any, tmp_path: Path) -> None:
         torch.testing.assert_close(twice[key], value, atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.parametrize("sharded", [False, True])
 def test_two_processes_are_one_with_the_same_global_batch(
-    tmp_path: Path, sources: tuple[Path, Path]
+    tmp_path: Path, sources: tuple[Path, Path], sharded: bool
 ) -> None:
-    for count, size in ((1, 4), (2, 2)):
-        command = processes(count, tmp_path / str(count), sources, batch_size=size, steps=3)
+    # A validation in between leaves no trace: with FSDP the average must not stay gathered.
+    steps = {"steps": 3, "validate_every": 2}
+    for count, changes in ((1, {"batch_size": 4}), (2, {"batch_size": 2, "sharded": sharded})):
+        command = processes(count, tmp_path / str(count), sources, **changes, **steps)
         done = subprocess.run(
             command, env=environment(), capture_output=True, text=True, timeout=240
         )
@@ -167,6 +170,16 @@ def test_killed_while_saving_the_checkpoint_before_it_loads(
     resumed = weights(train(output, steps=steps, checkpoint_every=1000))
     whole = weights(train(tmp_path / "whole", steps=steps))
     assert all(torch.equal(whole[key], resumed[key]) for key in whole)
+
+
+def test_the_exported_weights_are_the_average(train: Any, tmp_path: Path) -> None:
+    exported = weights(train(tmp_path, steps=3))
+    average, trained = (
+        load_file(tmp_path / "checkpoint-0000003" / f"{name}.safetensors")
+        for name in ("average", "trained")
+    )
+    assert all(torch.equal(exported[name], value) for name, value in average.items())
+    assert not all(torch.equal(trained[name], value) for name, value in average.items())
 
 
 def test_the_exported_folder_is_a_model(train: Any, tmp_path: Path) -> None:
@@ -291,3 +304,18 @@ def test_a_dry_run_says_what_a_stage_needs(capsys: Any) -> None:
     small_one = json.loads(capsys.readouterr().out)["gigabytes_without_activations"]
     assert small_one < 0.75 * plain["gigabytes_without_activations"]
     assert main(["train", "mini", "--dry-run"]) == 2
+
+
+def test_a_loss_that_is_not_finite_ends_the_run(
+    train: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Broken(small.DrawnClips):
+        def sample(self, places: Any, *, seed: int) -> Any:
+            batch = super().sample(places, seed=seed)
+            batch.motion_strength[:] = float("nan")
+            return batch
+
+    monkeypatch.setattr(run, "open_clips", lambda config, split: Broken())
+    with pytest.raises(SettingsError, match="loss of step 0 is not finite"):
+        train(tmp_path)
+    assert not list(tmp_path.glob("checkpoint-*"))

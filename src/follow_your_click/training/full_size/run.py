@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -118,6 +119,11 @@ def _built(config: FullSizeConfig) -> Path:
     if not is_build(shards):
         if not config.data.is_dir():
             raise SettingsError(f"data: got {config.data}; expected a folder of videos, or shards")
+        if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+            raise SettingsError(
+                f"data: got the folder {config.data} with several processes; build it once first: fyc data build"
+                f" {config.data} OUT"
+            )
         logger.info("building %s from the videos in %s", shards, config.data)
         frames = 1 + (config.num_frames - 1) * config.frame_stride
         build(

@@ -12,8 +12,9 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import DistributedType
+from accelerate.utils import DistributedDataParallelKwargs, DistributedType
 from torch import Tensor
+from torch.distributed.fsdp import FSDPModule
 
 from follow_your_click.data.whole_clips import ClipSource
 from follow_your_click.errors import MissingExtraError, SettingsError
@@ -52,6 +53,8 @@ class FullSizeTrainer:
             mixed_precision={"fp32": "no"}.get(config.precision, config.precision),
             log_with=None if config.tracker == "none" else config.tracker,
             project_dir=str(config.output),
+            # Without it DDP keeps every gradient twice.
+            kwargs_handlers=[DistributedDataParallelKwargs(gradient_as_bucket_view=True)],
         )
         device = self.accelerator.device
         unet = objective.parts.unet.train()
@@ -69,7 +72,7 @@ class FullSizeTrainer:
         )
         self.unet, self.optimizer = self.accelerator.prepare(unet, optimizer)
         self.trained = trained_parameters(self._plain())
-        _check_average(self.accelerator, config)
+        _check_sharding(self.accelerator)
         self.average = {name: p.detach().clone() for name, p in self.trained.items()}
         self.step = 0
         self.global_batch = (
@@ -98,7 +101,11 @@ class FullSizeTrainer:
                 if self.step % config.checkpoint_every == 0 or last:
                     self._save()
         with self._averaged():
-            state: dict[str, Tensor] = self.accelerator.get_state_dict(self.unet)
+            # Copied: on one process and under DDP these are the parameters themselves, about to be put back.
+            state: dict[str, Tensor] = {
+                name: value.detach().cpu().clone()
+                for name, value in self.accelerator.get_state_dict(self.unet).items()
+            }
         self.accelerator.end_training()
         return state if self.accelerator.is_main_process else None
 
@@ -121,6 +128,11 @@ class FullSizeTrainer:
                 self.optimizer.zero_grad(set_to_none=True)
         self._follow()
         loss = self.accelerator.reduce(total, reduction="mean")
+        if not loss.isfinite():
+            raise SettingsError(
+                f"the loss of step {self.step} is not finite; go on from the last checkpoint with a lower"
+                " optimizer.learning_rate, or precision bf16 or fp32"
+            )
         figures = {"loss": round(float(loss), 6), "learning_rate": rate}
         return figures if norm is None else {**figures, "grad_norm": round(float(norm), 4)}
 
@@ -138,9 +150,19 @@ class FullSizeTrainer:
             weights = {name: p.detach().clone() for name, p in self.trained.items()}
             for name, parameter in self.trained.items():
                 parameter.copy_(self.average[name])
-            yield
-            for name, parameter in self.trained.items():
-                parameter.copy_(weights[name])
+            self._forget_gathered()
+            try:
+                yield
+            finally:
+                for name, parameter in self.trained.items():
+                    parameter.copy_(weights[name])
+                self._forget_gathered()
+
+    def _forget_gathered(self) -> None:
+        """Weights were changed by hand: what FSDP has gathered of them (it keeps the outermost unit's) is out of date."""
+        for module in self._plain().modules():
+            if isinstance(module, FSDPModule):
+                module.reshard()
 
     @contextmanager
     def _examples(self) -> Iterator[Iterator[Examples]]:
@@ -288,11 +310,9 @@ def _optimizer(config: FullSizeConfig) -> Any:
     return AdamW8bit
 
 
-def _check_average(accelerator: Accelerator, config: FullSizeConfig) -> None:
-    """ZeRO stage 3 leaves a process no parameter of its own to follow."""
-    if accelerator.distributed_type == DistributedType.DEEPSPEED and config.ema_decay > 0:
+def _check_sharding(accelerator: Accelerator) -> None:
+    """ZeRO stage 3 leaves a process no parameter whose average it could follow."""
+    if accelerator.distributed_type == DistributedType.DEEPSPEED:
         plugin = accelerator.state.deepspeed_plugin
         if plugin is not None and plugin.zero_stage == 3:
-            raise SettingsError(
-                "ema_decay cannot be used with DeepSpeed's ZeRO stage 3; set it to 0"
-            )
+            raise SettingsError("got DeepSpeed's ZeRO stage 3; expected stage 1 or 2, or FSDP")
