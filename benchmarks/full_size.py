@@ -1,6 +1,7 @@
 """The paper's size with random weights: parameters, seconds and peak memory of the network, of a clip, and of diffusers' own.
 
     python benchmarks/full_size.py                            # one U-Net forward at 256 x 256 px, 8 frames, on this CPU
+    python benchmarks/full_size.py --computed                 # peak memory from shapes alone, in use and in training
     python benchmarks/full_size.py --device cuda --clip       # steps and clips at 256 and 512 px, 16 and 24 frames, by setting
 
 Time and memory do not depend on the values of the weights, so no download is needed.
@@ -136,6 +137,71 @@ def autoencoder(side: int, frames: int, dtype: torch.dtype, device: str) -> None
         )
 
 
+def computed() -> None:
+    """Peak memory of one forward, of decoding, and of a training step, by torch's tracker on tensors without memory."""
+    from torch._subclasses.fake_tensor import FakeTensorMode
+    from torch.distributed._tools.mem_tracker import MemTracker
+
+    def peak(
+        build: Callable[[], Any], run: Callable[[Any], Any], dtype: torch.dtype
+    ) -> dict[str, float]:
+        torch.set_default_dtype(dtype)
+        with FakeTensorMode(allow_non_fake_inputs=True):
+            model = build()
+            tracker = MemTracker()
+            tracker.track_external(model)
+            with tracker:
+                run(model)
+            (found,) = tracker.get_tracker_snapshot("peak").values()
+        torch.set_default_dtype(torch.float32)
+        named = {str(kind).rpartition(".")[2].lower(): size / 1e9 for kind, size in found.items()}
+        return {f"{kind}_gb": round(named[kind], 2) for kind in ("param", "grad", "act", "total")}
+
+    def forward_of(side: int, frames: int, batch: int) -> Callable[[Any], Any]:
+        def run(network: Any) -> Any:
+            sample, text = inputs(9, side, frames, batch, torch.get_default_dtype(), "cpu")
+            told = {name: torch.ones(batch) for name in ("motion_strength", "fps")}
+            return network(sample, 500, text, motion_encoder_hidden_states=text, **told).sample
+
+        return run
+
+    def step_of(frames: int, batch: int) -> Callable[[Any], Any]:
+        return lambda network: forward_of(512, frames, batch)(network).float().mean().backward()
+
+    def report(**facts: Any) -> None:
+        print(json.dumps({"computed": True, **facts}), flush=True)
+
+    for side, frames, batch, dtype in (
+        (256, 8, 1, torch.float32),
+        (512, 16, 1, torch.float16),
+        (512, 16, 2, torch.float16),
+        (512, 16, 2, torch.float32),
+        (512, 24, 2, torch.float16),
+    ):
+        with torch.no_grad():
+            size = peak(lambda: RegionalMotionUNet().eval(), forward_of(side, frames, batch), dtype)
+        report(forward=[side, frames, batch], dtype=str(dtype)[6:], **size)
+    config = json.loads((CONFIGS / "vae" / "config.json").read_text(encoding="utf-8"))
+    for chunk, setting in ((8, "8 frames at once"), (1, "vae_slicing")):
+        with torch.no_grad():
+            size = peak(
+                lambda: AutoencoderKL.from_config(config).eval(),
+                lambda vae, count=chunk: vae.decode(torch.randn(count, 4, 64, 64)),
+                torch.float16,
+            )
+        report(decoding=setting, **size)
+
+    def trained() -> RegionalMotionUNet:
+        # All of it: the tracker cannot follow frozen weights. With checkpointing little of what it keeps depends on that.
+        network = RegionalMotionUNet().train()
+        network.enable_gradient_checkpointing()
+        return network
+
+    for batch in (1, 3):
+        size = peak(trained, step_of(24, batch), torch.bfloat16)
+        report(training_step=[512, 24, batch], dtype="bfloat16", **size)
+
+
 def parameters() -> None:
     """How many there are, by part, without their memory."""
     with torch.device("meta"):
@@ -157,10 +223,14 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--computed", action="store_true", help="from shapes, nothing is run")
     parser.add_argument("--clip", action="store_true", help="all sizes, and the autoencoder")
     arguments = parser.parse_args()
     device = arguments.device
     parameters()
+    if arguments.computed:
+        computed()
+        return
     if not arguments.clip:
         forward(256, 8, 1, torch.float32, device, 1)
         return
