@@ -30,6 +30,7 @@ from follow_your_click.models.affinity import (
     affinity_map,
     reachable_area,
 )
+from follow_your_click.models.schedulers import animatediff_scheduler
 from follow_your_click.models.stable_diffusion import load_parts
 from follow_your_click.pipeline import RegionalAnimationPipeline
 
@@ -56,7 +57,12 @@ def build(tiny_stable_diffusion: Path, tiny_motion_adapter: Callable[[int | None
         if pia:
             settings = {"mask_channel": "affinity", "background": "pinned", **settings}
         pipeline = RegionalAnimationPipeline(
-            parts.vae, parts.text_encoder, parts.tokenizer, parts.unet, parts.scheduler, **settings
+            parts.vae,
+            parts.text_encoder,
+            parts.tokenizer,
+            parts.unet,
+            animatediff_scheduler(),
+            **settings,
         )
         pipeline.set_progress_bar_config(disable=True)
         return pipeline

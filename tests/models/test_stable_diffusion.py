@@ -164,3 +164,13 @@ def test_a_file_of_something_else_is_no_base(tiny_stable_diffusion, tiny_motion_
     file = tiny_stable_diffusion / "vae" / "diffusion_pytorch_model.safetensors"
     message = refusal(file, motion=tiny_motion_adapter(None))
     assert "is not a Stable Diffusion 1.5 checkpoint in one file" in message
+
+
+def test_weights_that_have_no_place_are_told_of(
+    tiny_stable_diffusion, tiny_motion_adapter, tmp_path
+):
+    file = tiny_motion_adapter(None) / "diffusion_pytorch_model.safetensors"
+    save_file({**load_file(file), "poses.weight": torch.ones(2)}, tmp_path / "more.safetensors")
+    with pytest.warns(UserWarning, match=r"1 weights of .*, poses\.weight among them"):
+        parts = load_parts(tiny_stable_diffusion, motion=tmp_path / "more.safetensors", **SMALL)
+    assert parts.unused == ("poses.weight",)

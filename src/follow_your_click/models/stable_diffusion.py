@@ -12,19 +12,19 @@ Parts that no source has start at zero effect, so the network then computes what
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import AutoencoderKL, SchedulerMixin
+from diffusers import AutoencoderKL
 from torch import Tensor
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from follow_your_click.errors import ModelError
 from follow_your_click.models.hub import fetch, first_line, is_hub_id
-from follow_your_click.models.schedulers import animatediff_scheduler
 from follow_your_click.models.unet import RegionalMotionUNet
 from follow_your_click.models.unet_weights import CONV_IN, ConvIn, build_unet, is_own
 from follow_your_click.models.weight_files import SUFFIXES, find_weights, read_weights
@@ -50,7 +50,6 @@ class Parts:
     text_encoder: CLIPTextModel
     tokenizer: CLIPTokenizer
     unet: RegionalMotionUNet
-    scheduler: SchedulerMixin
     unused: tuple[str, ...] = ()
 
 
@@ -105,9 +104,12 @@ def load_parts(
         own_parts=None if unet_parts is None else _read_own_parts(Path(unet_parts)),
         dtype=dtype,
     )
-    return Parts(
-        found.vae, found.text_encoder, found.tokenizer, unet, animatediff_scheduler(), unused
-    )
+    if lost := [key for key in unused if not key.endswith(".pos_encoder.pe")]:
+        warnings.warn(
+            f"{len(lost)} weights of {motion} have no place in the network, {lost[0]} among them",
+            stacklevel=2,
+        )
+    return Parts(found.vae, found.text_encoder, found.tokenizer, unet, unused)
 
 
 def load_base(base: str | Path, tokenizer: str | Path | None, dtype: torch.dtype) -> Base:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +16,7 @@ from follow_your_click.data.photos import PictureLibrary, load_library
 from follow_your_click.data.procedural import ProceduralClips
 from follow_your_click.data.shards import ShardReader, is_build
 from follow_your_click.data.true_masks import held_out_photos, held_out_scenes, training_photos
-from follow_your_click.errors import ModelError, OutputError, SettingsError
+from follow_your_click.errors import ModelError, SettingsError
 from follow_your_click.models.autoencoder import ConvAutoencoder
 from follow_your_click.models.checkpoints import Model, load_component
 from follow_your_click.models.click_network import ClickNetwork
@@ -40,7 +39,7 @@ from follow_your_click.training.full_size.config import KIND
 from follow_your_click.training.motion_unet import MotionUNetObjective
 from follow_your_click.training.objective import Objective
 from follow_your_click.training.text_encoder import MotionClassifier, TextEncoderObjective
-from follow_your_click.training.trainer import Trainer, checkpoints
+from follow_your_click.training.trainer import Trainer, earlier_config
 
 logger = logging.getLogger(__name__)
 
@@ -241,14 +240,9 @@ def _check_device(name: str) -> None:
 
 def _check_output(config: TrainingConfig) -> None:
     """Refuse to go on with a run of another kind in the same folder."""
-    try:
-        config.output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"cannot make the folder {config.output}: {error.strerror}") from error
-    found = checkpoints(config.output)
-    if not found:
+    before = earlier_config(config.output)
+    if before is None:
         return
-    before = json.loads((found[-1] / "state.json").read_text(encoding="utf-8"))["config"]
     try:
         # Read as a config: a setting that is newer than the checkpoint has its default.
         same = TrainingConfig.model_validate(before).objective == config.objective

@@ -21,6 +21,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from follow_your_click.errors import OutputError
 from follow_your_click.training.config import OptimizerSettings, TrainingConfig
 from follow_your_click.training.ema import averaged_model
 from follow_your_click.training.objective import Objective, step_generator
@@ -154,6 +155,24 @@ class Trainer:
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": state, "param_groups": groups})
         logger.info("resumed from %s", folder)
+
+
+def earlier_config(output: Path) -> dict[str, Any] | None:
+    """The settings of the run that a folder, made if need be, was begun with; None without a checkpoint.
+
+    Raises:
+        OutputError: the folder cannot be made.
+    """
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot make the folder {output}: {error.strerror}") from error
+    found = checkpoints(output)
+    if not found:
+        return None
+    state = json.loads((found[-1] / "state.json").read_text(encoding="utf-8"))
+    config: dict[str, Any] = state["config"]
+    return config
 
 
 def checkpoints(output: Path) -> list[Path]:

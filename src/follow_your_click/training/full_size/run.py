@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import shutil
@@ -14,17 +13,16 @@ import torch
 from follow_your_click.data.encoded import EncodedClips, is_encoded
 from follow_your_click.data.shards import is_build
 from follow_your_click.data.whole_clips import ClipSource, WholeClips
-from follow_your_click.errors import OutputError, SettingsError
+from follow_your_click.errors import SettingsError
 from follow_your_click.models.checkpoints import load_component
 from follow_your_click.models.schedulers import paper_scheduler
 from follow_your_click.models.stable_diffusion import Parts, load_base, load_parts
 from follow_your_click.models.unet import RegionalMotionUNet
 from follow_your_click.presets import PRESET_FILE, Memory, Preset
-from follow_your_click.training.full_size.checkpoints import STATE
 from follow_your_click.training.full_size.config import FullSizeConfig, parse_full_size
 from follow_your_click.training.full_size.objective import FullSizeObjective
 from follow_your_click.training.full_size.trainer import FullSizeTrainer, pipeline_of
-from follow_your_click.training.trainer import checkpoints
+from follow_your_click.training.trainer import earlier_config
 
 logger = logging.getLogger(__name__)
 
@@ -78,7 +76,7 @@ def models_of(config: FullSizeConfig) -> Parts:
     unet = load_component(
         RegionalMotionUNet, folder / "unet" if (folder / "unet").is_dir() else folder
     )
-    return Parts(base.vae, base.text_encoder, base.tokenizer, unet, paper_scheduler())
+    return Parts(base.vae, base.text_encoder, base.tokenizer, unet)
 
 
 def open_clips(config: FullSizeConfig, *, split: Any) -> ClipSource | None:
@@ -157,15 +155,8 @@ def _export(objective: FullSizeObjective, state: dict[str, torch.Tensor]) -> Non
 
 
 def _check_output(config: FullSizeConfig) -> None:
-    try:
-        config.output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"cannot make the folder {config.output}: {error.strerror}") from error
-    found = checkpoints(config.output)
-    if not found:
-        return
-    before = json.loads((found[-1] / STATE).read_text(encoding="utf-8"))["config"]
-    if not config.same_run(parse_full_size(before, str(found[-1]))):
+    before = earlier_config(config.output)
+    if before is not None and not config.same_run(parse_full_size(before, str(config.output))):
         raise SettingsError(
             f"{config.output} holds a run of {before['name']!r} with other settings; give another --output, or"
             " remove that folder"
