@@ -115,6 +115,13 @@ def test_a_resumed_run_is_an_uninterrupted_one(train: Any, tmp_path: Path) -> No
     resumed = weights(train(tmp_path / "halves", steps=6))
     assert whole.keys() == resumed.keys()
     assert all(torch.equal(whole[key], resumed[key]) for key in whole)
+    # As a loss that is not finite advises.
+    slower = {"learning_rate": 1e-4, "warmup_steps": 2}
+    train(tmp_path / "halves", steps=7, optimizer=slower)
+    (line,) = [
+        line for line in log(tmp_path / "halves") if line.get("step") == 7 and "loss" in line
+    ]
+    assert line["learning_rate"] == 1e-4
 
 
 def test_accumulated_batches_are_one_batch(train: Any, tmp_path: Path) -> None:

@@ -109,14 +109,16 @@ class FullSizeConfig(Strict):
         return self
 
     def same_run(self, other: FullSizeConfig) -> bool:
-        """Whether a checkpoint of the other can be gone on with: what may differ is how long, where and how often."""
+        """Whether a checkpoint of the other can be gone on with: what may differ is how long, where, how often and how fast."""
         free = {
             *("name", "steps", "output", "data", "log_every", "validate_every", "tracker"),
             *("checkpoint_every", "keep_checkpoints", "prefetch", "gradient_checkpointing"),
             *("validation_clips", "validation_inference_steps", "num_inference_steps"),
             *("guidance_scale", "window_strength", "max_window_strength"),
+            *("precision", "optimizer"),
         }
-        return self.model_dump(exclude=free) == other.model_dump(exclude=free)
+        same_kind = self.optimizer.kind == other.optimizer.kind
+        return same_kind and self.model_dump(exclude=free) == other.model_dump(exclude=free)
 
 
 def parse_full_size(values: dict[str, Any], source: str) -> FullSizeConfig:
