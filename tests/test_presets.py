@@ -110,7 +110,7 @@ def test_a_device_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
     model = Nothing(1, 1)
     monkeypatch.setattr(
-        loading.RegionalAnimationPipeline, "from_pretrained", lambda folder, torch_dtype: model
+        loading.RegionalAnimationPipeline, "from_pretrained", lambda folder, dtype: model
     )
     with pytest.raises(ModelError, match="device 'warp' cannot be used"):
         load_pipeline(tmp_path, device="warp")

@@ -124,7 +124,7 @@ def load_pipeline(model: Path, *, device: str | None = None) -> RegionalAnimatio
             if recipe:
                 pipeline = build_pipeline(model, dtype=dtype)
             else:
-                pipeline = RegionalAnimationPipeline.from_pretrained(model, torch_dtype=dtype)
+                pipeline = RegionalAnimationPipeline.from_pretrained(model, dtype=dtype)
     except FollowYourClickError:
         raise
     except (

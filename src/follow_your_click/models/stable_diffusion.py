@@ -122,7 +122,7 @@ def load_base(base: str | Path, tokenizer: str | Path | None, dtype: torch.dtype
         return Base(
             read_weights(folder / "unet"),
             json.loads((folder / "unet" / "config.json").read_text(encoding="utf-8")),
-            AutoencoderKL.from_pretrained(folder, subfolder="vae", torch_dtype=dtype),
+            AutoencoderKL.from_pretrained(folder, subfolder="vae", dtype=dtype),
             CLIPTextModel.from_pretrained(folder, subfolder="text_encoder", dtype=dtype),
             _load_tokenizer(folder / "tokenizer" if tokenizer is None else tokenizer),
         )
