@@ -3,12 +3,14 @@
 import io
 import struct
 import time
+import tracemalloc
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, features
 
 from follow_your_click.errors import ImageError
 from follow_your_click.photo import open_image, read_photo
@@ -125,3 +127,86 @@ def test_exif_in_several_blocks_is_joined(tmp_path: Path) -> None:
     file = tmp_path / "a.jpg"
     file.write_bytes(_jpeg(exif_segment(whole[:12]) + exif_segment(whole[12:])))
     assert read_photo(file).shape == (SIZE[0], SIZE[1], 3)
+
+
+BLOCK = 200_000
+TAGS = 4_000
+"""Each of the whole block: Pillow alone takes 0.8 GB."""
+
+
+def shared_block(order: str, tags: int = TAGS) -> bytes:
+    """A TIFF file, or EXIF, whose tags all have the same data: the orientation, and private ones of bytes."""
+    sign = b"II*\0" if order == "<" else b"MM\0*"
+    start = 8 + 2 + 12 * (tags + 1) + 4
+    entries = [struct.pack(order + "HHLHxx", 0x0112, 3, 1, 6)]
+    entries += [struct.pack(order + "HHLL", 40_000 + at, 7, BLOCK, start) for at in range(tags)]
+    directory = struct.pack(order + "H", tags + 1) + b"".join(entries) + bytes(4)
+    return sign + struct.pack(order + "L", 8) + directory + bytes(BLOCK)
+
+
+def many_segments(exif: bytes) -> bytes:
+    return b"".join(exif_segment(exif[at : at + 65_000]) for at in range(0, len(exif), 65_000))
+
+
+def big_tiff(tags: int) -> bytes:
+    return b"II+\0" + struct.pack("<HHQQ", 8, 0, 16, tags) + bytes(20 * 70_000)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("kind", ["jpeg", "png", "webp", "avif", "tiff"])
+def test_tags_of_one_block_of_data_take_no_memory(tmp_path: Path, kind: str, order: str) -> None:
+    exif = shared_block(order)
+    if kind == "tiff":
+        content = exif
+    elif kind == "jpeg":
+        content = _jpeg(many_segments(exif))
+    elif kind == "png":
+        content = packed("PNG", exif=b"Exif\0\0" + exif)
+    elif features.check(kind):
+        # Put in afterwards: Pillow reads what it writes into an AVIF file, and takes the orientation out.
+        harmless = shared_block(order, 0).replace(
+            *(struct.pack(order + "H", tag) for tag in (0x0112, 0x0111))
+        )
+        harmless = harmless.ljust(len(exif), b"\1")
+        content = packed(kind.upper(), exif=b"Exif\0\0" + harmless)
+        assert content.count(harmless) == 1
+        content = content.replace(harmless, exif)
+    else:
+        pytest.skip(f"Pillow is without {kind}")
+    file = tmp_path / "a"
+    file.write_bytes(content)
+    assert len(content) < 2 * BLOCK
+    tracemalloc.start()
+    if kind in ("tiff", "avif"):
+        refused(file)
+    else:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*broken EXIF ignored")
+            assert read_photo(file).shape == (SIZE[1], SIZE[0], 3)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 20 * BLOCK
+
+
+def test_a_directory_of_too_many_tags_or_numbers_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "a.tif"
+    file.write_bytes(big_tiff(70_000))
+    assert "not an image" in refused(file)
+    count = 1_000_001
+    entry = struct.pack("<HHLL", 0x0102, 3, count, 26)
+    file.write_bytes(b"II*\0" + struct.pack("<LH", 8, 1) + entry + bytes(4) + bytes(2 * count))
+    assert "not an image" in refused(file)
+
+
+def test_exif_of_many_kinds_of_tags_is_read_as_before(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010F], exif[0x011A] = 6, "a maker", 300.0
+    exif[0x010E] = "words " * 5_000
+    for kind in ("JPEG", "PNG", "WEBP", "TIFF"):
+        file = tmp_path / f"a.{kind}"
+        Image.new("RGB", SIZE).save(file, kind, exif=exif)
+        assert read_photo(file).shape == (SIZE[0], SIZE[1], 3)
+        with Image.open(file) as image:
+            read = image.getexif()
+            assert read[0x010F] == "a maker"
+            assert len(read[0x010E]) == 30_000
