@@ -7,9 +7,11 @@ import random
 import pytest
 
 from follow_your_click.data.motion_prompts import (
+    COMPOSED,
     HELD_OUT_WORDINGS,
     MOTIONS,
     TRAINING_WORDINGS,
+    WordingSplit,
     family,
     sample_caption,
     sample_prompt,
@@ -113,3 +115,35 @@ def test_family_is_the_name_without_its_direction() -> None:
 def test_an_unknown_motion_is_refused() -> None:
     with pytest.raises(SettingsError, match="got motion 'teleport'"):
         sample_prompt("teleport", noun=None, random=random.Random(0))
+
+
+@pytest.mark.parametrize("split", ["train", "held_out"])
+def test_two_motions_are_asked_for_with_a_wording_of_each(split: WordingSplit) -> None:
+    table = TRAINING_WORDINGS if split == "train" else HELD_OUT_WORDINGS
+    chance = random.Random(0)
+    links = set()
+    for motion in COMPOSED:
+        assert family(motion) == "composed"
+        prompt = sample_prompt(motion, noun=None, random=chance, split=split)
+        prompt = prompt.removeprefix("please ").removesuffix(" please")
+        one, other = (set(table[part]) for part in motion.split("+"))
+        found = {
+            link
+            for first, second in ((one, other), (other, one))
+            for link in ("while", "and")
+            for wording in first
+            if prompt.startswith(f"{wording} {link} ")
+            and (link == "while" or prompt.removeprefix(f"{wording} {link} ") in second)
+        }
+        assert found, prompt
+        assert "while" not in found or "ing" in prompt.partition(" while ")[2]
+        links |= found
+    assert links == {"while", "and"}
+
+
+def test_two_motions_of_a_thing_make_a_sentence() -> None:
+    chance = random.Random(1)
+    prompts = [sample_prompt("drift_left+swing", noun="boat", random=chance) for _ in range(60)]
+    sentences = [prompt for prompt in prompts if prompt.startswith("the boat ")]
+    assert sentences and all(" while " in each or " and " in each for each in sentences)
+    assert "kite rising" in sample_caption("rise+spin", "kite", random.Random(3))

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from follow_your_click.data.motion_prompts import MOTIONS
+from follow_your_click.data.motion_prompts import COMPOSED, MOTIONS
 from follow_your_click.data.motions import (
     MAX_AMPLITUDE,
     Particles,
@@ -11,6 +11,7 @@ from follow_your_click.data.motions import (
     moved_points,
     particle_strength,
     solve_amplitude,
+    solve_track,
 )
 from follow_your_click.data.warps import warp_forward, warp_inverse
 from follow_your_click.errors import SettingsError
@@ -73,3 +74,27 @@ def test_errors_say_what_was_expected() -> None:
         motion_track("teleport", 0.1, num_frames=16)
     with pytest.raises(SettingsError, match="at least 2"):
         motion_track("sway", 0.1, num_frames=1)
+
+
+@pytest.mark.parametrize("motion", COMPOSED)
+def test_two_motions_at_once_start_at_rest_and_reach_the_strength(motion: str) -> None:
+    track = solve_track(motion, 0.6, particles=PARTICLES, half=HALF, num_frames=16)
+    moved = moved_points(track, POINTS, half=HALF)
+    torch.testing.assert_close(moved[0], POINTS * HALF)
+    assert particle_strength(track, PARTICLES, half=HALF) == pytest.approx(0.6, rel=0.05)
+
+
+def test_of_two_motions_each_is_there() -> None:
+    track = solve_track("drift_left+swing", 2.0, particles=PARTICLES, half=HALF, num_frames=17)
+    middle = moved_points(track, torch.zeros(1, 2), half=HALF)[:, 0]
+    assert middle[-1, 0] < -0.05
+    # The swing passes its middle after a quarter more and less; its pivot, the top, only drifts.
+    assert track.angle[4] * track.angle[12] < 0
+    top = moved_points(track, torch.tensor([[0.0, -1.0]]), half=HALF)[:, 0]
+    torch.testing.assert_close(top[:, 0], track.shift_x, atol=1e-6, rtol=0)
+
+
+def test_one_motion_is_solved_as_ever() -> None:
+    amplitude = solve_amplitude("sway", 0.5, particles=PARTICLES, half=HALF, num_frames=16)
+    track = solve_track("sway", 0.5, particles=PARTICLES, half=HALF, num_frames=16)
+    assert torch.equal(track.bend, motion_track("sway", amplitude, num_frames=16).bend)

@@ -202,3 +202,26 @@ def test_wrong_settings_are_refused(library: PictureLibrary, source: ProceduralC
         source.sample(0, torch.Generator())
     with pytest.raises(SettingsError, match="expected in_place"):
         _clips(source, ClipRequest("flow_left", "layers"))
+
+
+def test_two_motions_at_once_go_the_ones_way_and_do_the_others_gesture(
+    library: PictureLibrary,
+) -> None:
+    source = ProceduralClips(
+        library, size=64, num_frames=16, motion_weights={"composed": 1, "still": 1}
+    )
+    drawn = source.sample(12, torch.Generator().manual_seed(0)).motions
+    assert {family(motion) for motion in drawn} == {"composed", "still"}
+    request = ClipRequest("translate_right+rotate_clockwise", motion_strength=3.0)
+    batch = _clips(source, request)
+    torch.testing.assert_close(batch.motion_strength, torch.tensor([3.0]), rtol=0.05, atol=0)
+    mean = _mean_flow(batch)[0]
+    assert mean[0] > 0.2 and mean[1].abs() < 0.3 * mean[0]
+    # Clockwise on screen, y down: what lies to the right of the middle goes down, what lies to the left goes up.
+    covered = batch.moving_mask[0, 0, 0] > 0.5
+    columns = torch.nonzero(covered)[:, 1].float()
+    down = batch.flow[0, 0, 1][covered]
+    right = columns > columns.mean()
+    assert down[right].mean() > 0 > down[~right].mean()
+    with pytest.raises(SettingsError, match="in place; expected layers"):
+        _clips(source, ClipRequest("rise+grow", "in_place", 1.0))

@@ -14,10 +14,9 @@ from torch.nn import functional
 from follow_your_click.data.motions import (
     Particles,
     Track,
-    motion_track,
     moved_points,
     pose_matrices,
-    solve_amplitude,
+    solve_track,
 )
 from follow_your_click.data.photos import PictureLibrary
 from follow_your_click.data.scene import (
@@ -126,10 +125,9 @@ def _place(
     tracks, centres = [], []
     for scene, box, weight in zip(scenes, half, weights, strict=True):
         particles = Particles(points, weight, torch.ones_like(weight))
-        amplitude = solve_amplitude(
+        track = solve_track(
             scene.motion, scene.strength, particles=particles, half=box, num_frames=num_frames
         )
-        track = motion_track(scene.motion, amplitude, num_frames=num_frames)
         path = moved_points(track, torch.zeros(1, 2), half=box)[:, 0]
         low = _EDGE_ROOM * box - path.amin(dim=0)
         high = 1.0 - _EDGE_ROOM * box - path.amax(dim=0)

@@ -6,12 +6,15 @@ wording never stands for two motions (see `wordings` for the defaults where a si
 """
 
 import random as random_module
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Literal
 
 from follow_your_click.data.wordings import HELD_OUT_WORDINGS, NOMINALS, TRAINING_WORDINGS
 from follow_your_click.errors import SettingsError
 
 __all__ = [
+    "COMPOSED",
     "HELD_OUT_WORDINGS",
     "MOTIONS",
     "TRAINING_WORDINGS",
@@ -61,6 +64,20 @@ MOTIONS: tuple[str, ...] = (
     "still",
 )
 
+_TRAVELS = (*(name for name in MOTIONS if name.startswith(("translate", "drift"))), "rise", "fall")
+_GESTURES = (
+    *("swing", "shake", "tremble", "spin", "rotate_clockwise", "rotate_counterclockwise"),
+    *("grow", "shrink", "bounce"),
+)
+JOIN = "+"
+COMPOSED: tuple[str, ...] = tuple(
+    f"{travel}{JOIN}{gesture}"
+    for travel in _TRAVELS
+    for gesture in _GESTURES
+    if gesture != "bounce" or travel.endswith(("e_left", "e_right", "drift_left", "drift_right"))
+)
+"""Two motions at once, such as "drift_left+swing"; a bounce only goes with what goes sideways."""
+
 _IRREGULAR_GERUNDS = {
     "say": "saying",
     "run": "running",
@@ -105,11 +122,13 @@ _PROMPT_FORMS = ("plain", "plain", "plain", "please", "sentence", "sentence", "g
 
 
 def family(motion: str) -> str:
-    """The name without its direction: family("translate_up_left") == "translate".
+    """The name without its direction: family("translate_up_left") == "translate"; of two motions "composed".
 
     Raises:
-        SettingsError: a motion that is not in `MOTIONS`.
+        SettingsError: a motion that is neither in `MOTIONS` nor in `COMPOSED`.
     """
+    if motion in COMPOSED:
+        return "composed"
     if motion not in MOTIONS:
         raise SettingsError(f"got motion {motion!r}; expected one of {', '.join(MOTIONS)}")
     return motion.split("_", 1)[0]
@@ -125,24 +144,24 @@ def sample_prompt(
     """Draw a motion prompt: "drift left", "the boat drifts left", "please drift to the left".
 
     Args:
-        motion: a name out of `MOTIONS`.
+        motion: a name out of `MOTIONS` or `COMPOSED`.
         noun: what moves ("boat"), or None when nobody knows.
         random: the only source of chance.
         split: which wordings to draw from.
     """
-    wording = _sample_wording(motion, random, split)
+    said = _sample_wording(motion, random, split)
     form = random.choice(_PROMPT_FORMS)
-    if wording in NOMINALS or form == "plain":
-        return wording
+    if said.nominal or form == "plain":
+        return said.plain
     if form == "please":
-        return f"please {wording}" if random.random() < 0.5 else f"{wording} please"
+        return f"please {said.plain}" if random.random() < 0.5 else f"{said.plain} please"
     if noun is None:
-        return wording
+        return said.plain
     if form == "sentence":
-        return f"the {noun} {_third_person(wording)}"
+        return f"the {noun} {said.shaped(_third_person)}"
     if form == "gerund":
-        return f"{noun} {_gerund(wording)}"
-    return f"make the {noun} {wording}"
+        return f"{noun} {said.shaped(_gerund)}"
+    return f"make the {noun} {said.plain}"
 
 
 def sample_caption(
@@ -153,18 +172,50 @@ def sample_caption(
     split: WordingSplit = "train",
 ) -> str:
     """Draw a sentence about the whole clip: "a photo of a boat drifting left"."""
-    wording = _sample_wording(motion, random, split)
+    said = _sample_wording(motion, random, split)
     subject = "something" if noun is None else f"{_article(noun)} {noun}"
     opening = random.choice(("a photo of ", "a video of ", "a picture of ", ""))
-    if wording in NOMINALS:
-        return f"{opening}{subject}, {wording}"
-    return f"{opening}{subject} {_gerund(wording)}"
+    if said.nominal:
+        return f"{opening}{subject}, {said.plain}"
+    return f"{opening}{subject} {said.shaped(_gerund)}"
 
 
-def _sample_wording(motion: str, random: random_module.Random, split: WordingSplit) -> str:
-    family(motion)
+@dataclass(frozen=True)
+class _Said:
+    """A wording, and how a second one is joined to it: "while" it goes on, or "and"."""
+
+    wording: str
+    second: str | None = None
+    link: str = "while"
+
+    @property
+    def nominal(self) -> bool:
+        return self.wording in NOMINALS
+
+    @property
+    def plain(self) -> str:
+        return self.shaped(str)
+
+    def shaped(self, shape: Callable[[str], str]) -> str:
+        """With its verbs in a form such as the third person's."""
+        if self.second is None:
+            return shape(self.wording)
+        added = shape(self.second) if self.link == "and" else _gerund(self.second)
+        return f"{shape(self.wording)} {self.link} {added}"
+
+
+def _sample_wording(motion: str, random: random_module.Random, split: WordingSplit) -> _Said:
     table = TRAINING_WORDINGS if split == "train" else HELD_OUT_WORDINGS
-    return random.choice(table[motion])
+    if family(motion) != "composed":
+        return _Said(random.choice(table[motion]))
+    # Two nominals cannot be joined: "a storm while wings beating".
+    first, second = (
+        random.choice([wording for wording in table[part] if wording not in NOMINALS])
+        for part in motion.split(JOIN)
+    )
+    if random.random() < 0.5:
+        first, second = second, first
+    return _Said(first, second, random.choice(("while", "while", "and")))
 
 
 def _article(noun: str) -> str:

@@ -17,6 +17,7 @@ import torch
 from einops import rearrange
 from torch import Tensor
 
+from follow_your_click.data.motion_prompts import JOIN
 from follow_your_click.data.warps import WarpForm, warp_forward
 from follow_your_click.errors import SettingsError
 
@@ -263,6 +264,19 @@ def motion_track(motion: str, amplitude: float, *, num_frames: int) -> Track:
     return _TRACKS[motion](motion, time, amplitude)
 
 
+def compose(travel: Track, gesture: Track) -> Track:
+    """Both at once: the gesture about its own pivot, which travels. Neither may be a warp."""
+    return replace(
+        travel,
+        shift_x=travel.shift_x + gesture.shift_x,
+        shift_y=travel.shift_y + gesture.shift_y,
+        angle=travel.angle + gesture.angle,
+        scale_x=travel.scale_x * gesture.scale_x,
+        scale_y=travel.scale_y * gesture.scale_y,
+        pivot=gesture.pivot,
+    )
+
+
 def pose_matrices(track: Track, *, centre: Tensor, half: Tensor) -> tuple[Tensor, Tensor]:
     """The pose as x -> A x + b in window units: A (F, 2, 2), b (F, 2).
 
@@ -312,6 +326,49 @@ def particle_strength(track: Track, particles: Particles, *, half: Tensor) -> fl
     speed = torch.hypot(step[..., 0], step[..., 1]).mean(dim=0)
     mean = (speed * particles.weights).sum() / particles.weights.sum().clamp(min=1e-6)
     return float(mean) * REFERENCE_SIDE
+
+
+def solve_track(
+    motion: str,
+    strength: float,
+    *,
+    particles: Particles,
+    half: Tensor,
+    num_frames: int,
+    limit: float | None = None,
+) -> Track:
+    """The track of one or two motions whose mean motion is `strength`; arguments as of `solve_amplitude`.
+
+    Of two, each has the same strength by itself, as far as its largest amplitude lets it.
+    """
+    parts = motion.split(JOIN)
+
+    def at(strengths: float) -> list[Track]:
+        return [
+            motion_track(
+                part,
+                solve_amplitude(
+                    part,
+                    strengths,
+                    particles=particles,
+                    half=half,
+                    num_frames=num_frames,
+                    limit=limit,
+                ),
+                num_frames=num_frames,
+            )
+            for part in parts
+        ]
+
+    if len(parts) == 1:
+        return at(strength)[0]
+    each = strength / math.sqrt(2)
+    track = compose(*at(each))
+    for _ in range(_SOLVER_STEPS - 2):
+        reached = particle_strength(track, particles, half=half)
+        each *= strength / max(reached, 1e-6)
+        track = compose(*at(each))
+    return track
 
 
 def solve_amplitude(

@@ -4,7 +4,7 @@ Axes: B clips, F frames, C channels, H W rows and columns.
 
 Two kinds of clips: in "layers" a cut-out moves over a photo; "in place" a region of a real photo is
 deformed, fading to nothing at the region's edge. Background and camera never move. Each clip is a
-deterministic function of the generator; its motion is one of `motion_prompts.MOTIONS`.
+deterministic function of the generator; its motion is one of `motion_prompts.MOTIONS`, or two at once.
 """
 
 import math
@@ -18,6 +18,7 @@ from torch import Tensor
 
 from follow_your_click.data import layers, regions
 from follow_your_click.data.motion_prompts import (
+    COMPOSED,
     MOTIONS,
     WordingSplit,
     family,
@@ -55,6 +56,7 @@ STRENGTH_LIMITS: dict[str, tuple[float, float]] = {
     "flap": (1.0, 6.0),
     "flow": (MIN_STRENGTH, 6.0),
     "still": (0.0, 0.0),
+    "composed": (1.0, 6.0),
 }
 """Strengths drawn for each family, pixels per frame at 256: below, the motion is hardly seen; above,
 it would leave the window or fold the image (tuned by eye on contact sheets)."""
@@ -71,7 +73,7 @@ _GENERIC_NOUNS = ("object", "thing", "shape", None, None, None)
 class ClipRequest:
     """What one clip is to show; None leaves it to chance.
 
-    motion: a name out of `MOTIONS`. kind: how it is made; flow_* is always in place.
+    motion: a name out of `MOTIONS` or `COMPOSED`. kind: how it is made; flow_* is always in place, two motions are layers.
     motion_strength: pixels per frame at 256, at least 0.
     """
 
@@ -181,6 +183,10 @@ class ProceduralClips:
         kind = request.kind or _draw_kind(motion, random)
         if kind == "layers" and family(motion) == "flow":
             raise SettingsError(f"got {motion} as layers; expected in_place, the only kind of flow")
+        if kind == "in_place" and motion in COMPOSED:
+            raise SettingsError(
+                f"got {motion} in place; expected layers, the only kind of two motions"
+            )
         strength = request.motion_strength
         if strength is None:
             strength = _draw_strength(motion, random)
@@ -263,7 +269,7 @@ def _spread(weights: Mapping[str, float]) -> dict[str, float]:
     """Weights by motion or family -> weights by motion."""
     spread: dict[str, float] = {}
     for name, weight in weights.items():
-        members = [motion for motion in MOTIONS if name in (motion, family(motion))]
+        members = [motion for motion in (*MOTIONS, *COMPOSED) if name in (motion, family(motion))]
         if not members or weight < 0:
             raise SettingsError(
                 f"got motion weight {name}: {weight}; expected a motion or family and a number from 0"
@@ -279,6 +285,8 @@ def _draw_kind(motion: str, random: random_module.Random) -> ClipKind:
     if motion in _ALWAYS_LAYERS:
         return "layers"
     name = family(motion)
+    if name == "composed":
+        return "layers"
     if name == "flow":
         return "in_place"
     share = _TRANSLATE_LAYERS_SHARE if name == "translate" else _either_layers_share()
