@@ -3,10 +3,16 @@
 import pytest
 import torch
 
-from follow_your_click.models.displacement import SHAPES, DisplacementHead, region_shapes
+from follow_your_click.models.displacement import (
+    MODES,
+    SHAPES,
+    DisplacementHead,
+    mode_courses,
+    region_shapes,
+)
 from follow_your_click.models.unet import RegionalMotionUNet
 
-FRAMES, MIDDLE, LAST = 4, 6, 5
+FRAMES, MIDDLE, LAST, TIME = 4, 6, 5, 7
 
 
 def generator(seed=0):
@@ -87,6 +93,63 @@ def test_clips_of_a_batch_do_not_mix():
         part = slice(i * FRAMES, (i + 1) * FRAMES)
         alone = head(middle[part], last[part], mask[i : i + 1], strength[i : i + 1])
         torch.testing.assert_close(both[i : i + 1], alone)
+
+
+def test_courses_start_at_0_and_are_apart():
+    courses = mode_courses(33)
+    assert courses.shape == (33, MODES)
+    torch.testing.assert_close(courses[0], torch.zeros(MODES))
+    assert torch.linalg.matrix_rank(courses) == MODES
+
+
+def time_embedding(clips, seed=9):
+    return torch.randn(clips, TIME, generator=generator(seed)).repeat_interleave(FRAMES, dim=0)
+
+
+def test_fresh_modes_add_nothing():
+    mask = box()
+    plain, strength = shaken_head(), torch.tensor([3.0])
+    head = DisplacementHead(MIDDLE, LAST, TIME)
+    head.load_state_dict(plain.state_dict(), strict=False)
+    middle, last = features(mask)
+    with_modes = head(middle, last, mask, strength, time_embedding(1))
+    torch.testing.assert_close(with_modes, plain(middle, last, mask, strength))
+
+
+def test_a_mode_is_a_course_in_time_of_a_shape_or_of_each_position():
+    mask, head = box(), DisplacementHead(MIDDLE, LAST, TIME)
+    middle, last = features(mask)
+    # x by v goes with sin of one cycle.
+    with torch.no_grad():
+        head.modes.linear_out.bias[2 * MODES + 2] = 1.0
+    moved = head(middle, last, mask, torch.tensor([32.0]), time_embedding(1))[0]
+    v = region_shapes(mask)[0, 2]
+    wanted = mode_courses(FRAMES)[:, 2, None, None] * v
+    torch.testing.assert_close(moved, torch.stack([wanted, torch.zeros_like(wanted)]))
+    # y of every position goes with t, as the features there say.
+    with torch.no_grad():
+        head.modes.linear_out.bias.zero_()
+        head.modes.conv.weight[MODES, 0, 1, 1] = 1.0
+    moved = head(middle, last, mask, torch.tensor([32.0]), time_embedding(1))[0]
+    time = torch.arange(FRAMES)[:, None, None] / (FRAMES - 1)
+    assert not moved[0].any()
+    torch.testing.assert_close(moved[1], time * last[:, 0].mean(dim=0))
+
+
+def test_modes_of_clips_do_not_mix_and_grow_with_the_strength():
+    mask = torch.cat([box(), box(top=6, left=8)])
+    middle, last = features(mask)
+    time, strength = time_embedding(2), torch.tensor([1.0, 2.0])
+    head = DisplacementHead(MIDDLE, LAST, TIME)
+    for seed, parameter in enumerate(head.parameters()):
+        torch.nn.init.normal_(parameter, generator=generator(seed))
+    both = head(middle, last, mask, strength, time)
+    assert not both[:, :, 0].any()
+    for i in range(2):
+        part = slice(i * FRAMES, (i + 1) * FRAMES)
+        alone = head(middle[part], last[part], mask[i : i + 1], strength[i : i + 1], time[part])
+        torch.testing.assert_close(both[i : i + 1], alone, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(head(middle, last, mask, 2 * strength, time), 2 * both)
 
 
 def test_a_network_without_a_region_mask_cannot_have_the_head():

@@ -119,6 +119,29 @@ def test_a_network_to_start_from_keeps_its_weights_and_must_fit(configure, tmp_p
         build_objective(configure("motion_unet", {**init, "vae": str(tmp_path / "other-vae")}))
 
 
+def test_a_network_to_start_from_may_be_given_more_parts(configure, tmp_path, parts):
+    config = configure("motion_unet")
+    start = build_objective(config).model
+    start.save_pretrained(tmp_path / "start")
+    init = {"init": str(tmp_path / "start")}
+    with_head = {**init, "model": {"displacement_head": "modes"}}
+    grown = build_objective(configure("motion_unet", with_head)).model
+    assert grown.config.displacement_head == "modes"
+    assert grown.config.block_out_channels == start.config.block_out_channels
+    state = grown.state_dict()
+    for name, value in start.state_dict().items():
+        assert torch.equal(value, state[name]), name
+    grown.save_pretrained(tmp_path / "grown")
+    for model, said in (
+        ({"displacement_head": "none"}, "no place for displacement"),
+        ({"motion_max_seq_length": 8, "displacement_head": "modes"}, "size mismatch"),
+    ):
+        settings = {"init": str(tmp_path / "grown"), "model": model, "num_frames": 4}
+        with pytest.raises(SettingsError, match=said) as caught:
+            build_objective(configure("motion_unet", settings))
+        assert "\n" not in str(caught.value)
+
+
 def test_the_papers_schedule_ends_in_pure_noise_and_starts_sampling_there():
     scheduler = paper_scheduler()
     assert scheduler.alphas_cumprod[-1].item() == pytest.approx(0, abs=1e-7)

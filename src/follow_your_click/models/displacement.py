@@ -6,6 +6,7 @@ Axis legend: B batch, F frames, C channels, H W latent rows and columns.
 from __future__ import annotations
 
 import math
+from typing import cast
 
 import torch
 from einops import rearrange, reduce
@@ -15,6 +16,8 @@ STRENGTH_SIDE = 256  # px: a strength is in px per frame at this side (design)
 REACH_FRAMES = 8  # an output of 1 is the way of this many frames at the asked strength
 CYCLES = 8  # the time of a clip, 0 ... 1, is told as sines and cosines of 1 to 8 cycles
 SHAPES = 6  # 1, u, v, u u, u v, v v: what a displacement is made of, (u, v) relative to the region
+MODES = 2 + 2 * CYCLES  # courses in time that a mode head mixes: see `mode_courses`
+MODE_CHANNELS = 256
 
 
 class DisplacementHead(nn.Module):
@@ -24,12 +27,19 @@ class DisplacementHead(nn.Module):
     the time in the clip, the rest from the last features. All of it starts at zero. The result is proportional to
     the strength, so strength 0 is still, and frame 0 is displaced by nothing.
 
+    With modes, coefficients are also stated once for the clip, as mixtures of fixed courses in time: what a motion
+    does over time is then a few numbers that its words call up, not a curve found frame by frame (the idea of
+    spectral volumes, Li et al., Generative Image Dynamics, arXiv 2309.07906).
+
     Args:
         middle_channels: C of the middle block.
         last_channels: C of the last features.
+        time_channels: E of the time embedding, which strength and words are part of; None: no modes.
     """
 
-    def __init__(self, middle_channels: int, last_channels: int) -> None:
+    def __init__(
+        self, middle_channels: int, last_channels: int, time_channels: int | None = None
+    ) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(middle_channels)
         self.linear_in = nn.Linear(middle_channels, middle_channels)
@@ -40,9 +50,17 @@ class DisplacementHead(nn.Module):
         for layer in (self.linear_time, self.linear_out, self.conv):
             for parameter in layer.parameters():
                 nn.init.zeros_(parameter)
+        self.modes: ModeHead | None = None
+        if time_channels is not None:
+            self.modes = ModeHead(middle_channels + time_channels, last_channels)
 
     def forward(
-        self, middle: Tensor, last: Tensor, mask: Tensor, motion_strength: Tensor | None
+        self,
+        middle: Tensor,
+        last: Tensor,
+        mask: Tensor,
+        motion_strength: Tensor | None,
+        time_embedding: Tensor | None = None,
     ) -> Tensor:
         """Displacements (B, 2, F, H, W), (x, y) in shares of the window's sides.
 
@@ -51,6 +69,7 @@ class DisplacementHead(nn.Module):
             last: (B F, C, H, W) before the last convolution, normalised and activated.
             mask: (B, H, W), 0 ... 1.
             motion_strength: (B,) px per frame at a window of 256; None: 1.
+            time_embedding: (B F, E); only modes read it.
         """
         batch = mask.shape[0]
         pooled = self.norm(reduce(middle, "n c h w -> n c", "mean"))
@@ -62,6 +81,9 @@ class DisplacementHead(nn.Module):
             b=batch,
             two=2,
         )
+        if self.modes is not None and time_embedding is not None:
+            known = torch.cat([pooled, time_embedding], dim=1)
+            coefficients = coefficients + self.modes(known, last, batch)
         shapes = rearrange(region_shapes(mask.float()), "b shape h w -> b 1 shape 1 h w")
         ways = (coefficients * shapes).sum(dim=2)
         reach = ways.new_ones(1) if motion_strength is None else motion_strength.float()
@@ -69,6 +91,47 @@ class DisplacementHead(nn.Module):
         later = (torch.arange(ways.shape[2], device=ways.device) > 0).to(ways)
         moved: Tensor = ways * reach.reshape(-1, 1, 1, 1, 1) * later.reshape(1, 1, -1, 1, 1)
         return moved
+
+
+class ModeHead(nn.Module):
+    """Coefficients as mixtures of courses in time: of all shapes for the whole clip, of shifts per position."""
+
+    def __init__(self, known_channels: int, last_channels: int) -> None:
+        super().__init__()
+        self.linear_in = nn.Linear(known_channels, MODE_CHANNELS)
+        self.act = nn.SiLU()
+        self.linear_out = nn.Linear(MODE_CHANNELS, 2 * SHAPES * MODES)
+        self.conv = nn.Conv2d(last_channels, 2 * MODES, 3, padding=1)
+        for layer in (self.linear_out, self.conv):
+            for parameter in layer.parameters():
+                nn.init.zeros_(parameter)
+
+    def forward(self, known: Tensor, last: Tensor, batch: int) -> Tensor:
+        """Coefficients (B, 2, 6, F, H, W).
+
+        Args:
+            known: (B F, K), what the network knows of each frame; its mean over the frames is read.
+            last: (B F, C, H, W), likewise.
+        """
+        courses = mode_courses(len(known) // batch).to(known)
+        mixed = self.linear_out(
+            self.act(self.linear_in(reduce(known, "(b f) k -> b k", "mean", b=batch)))
+        )
+        mixed = rearrange(mixed, "b (two shape m) -> b two shape m", two=2, shape=SHAPES)
+        whole = (mixed @ courses.T).float()[..., None, None]
+        shifts = self.conv(reduce(last, "(b f) c h w -> b c h w", "mean", b=batch))
+        shifts = rearrange(shifts, "b (two m) h w -> b two h w m", two=2) @ courses.T
+        shifts = rearrange(shifts.float(), "b two h w f -> b two 1 f h w")
+        rest = whole.new_zeros(1, 1, SHAPES - 1, 1, 1, 1)
+        spread = torch.cat([shifts, rest.expand(*shifts.shape[:2], -1, *shifts.shape[3:])], dim=2)
+        return cast(Tensor, whole + spread)
+
+
+def mode_courses(num_frames: int) -> Tensor:
+    """Courses in time that start at 0: t, t t, and sin and 1 - cos of 1 to 8 cycles over the clip: (F, MODES)."""
+    time = torch.arange(num_frames) / max(num_frames - 1, 1)
+    angle = 2 * math.pi * time[:, None] * torch.arange(1, CYCLES + 1)
+    return torch.cat([time[:, None], time[:, None].square(), angle.sin(), 1 - angle.cos()], dim=1)
 
 
 def clip_time(num_frames: int) -> Tensor:

@@ -73,7 +73,7 @@ class RegionalMotionUNet(
         pooled_motion_text: "none" as in the paper; with "mean" the motion prompt's mean embedding is also added to
             the time embedding, as SDXL adds its pooled text (an addition of ours, starts at zero).
         displacement_head: "none" as in the paper; with "conv" the network also says where each position came from
-            in frame 0 (an addition of ours, starts at zero): see `DisplacementHead`.
+            in frame 0 (an addition of ours, starts at zero): see `DisplacementHead`. "modes": the same, with modes.
         motion_strength_scale: factor before the sinusoidal embedding of the strength, which resolves steps of
             about 1; strengths are small numbers with meaningful fractions.
     """
@@ -112,7 +112,7 @@ class RegionalMotionUNet(
         use_motion_mid_block: bool = False,
         motion_strength_scale: float = 1.0,
         pooled_motion_text: Literal["none", "mean"] = "none",
-        displacement_head: Literal["none", "conv"] = "none",
+        displacement_head: Literal["none", "conv", "modes"] = "none",
     ) -> None:
         super().__init__()
         levels = len(block_out_channels)
@@ -163,13 +163,15 @@ class RegionalMotionUNet(
         self.conv_act = nn.SiLU()
         self.conv_out = nn.Conv2d(first, out_channels, 3, padding=1)
         self.displacement: DisplacementHead | None = None
-        if displacement_head == "conv":
+        if displacement_head != "none":
             if in_channels != 2 * out_channels + 1:
                 raise ValueError(
                     f"got {in_channels} input channels with a displacement head; expected"
                     f" {2 * out_channels + 1}: it needs the region mask"
                 )
-            self.displacement = DisplacementHead(block_out_channels[-1], first)
+            self.displacement = DisplacementHead(
+                block_out_channels[-1], first, time_dim if displacement_head == "modes" else None
+            )
 
     def forward(
         self,
@@ -251,7 +253,7 @@ class RegionalMotionUNet(
         displacement = None
         if self.displacement is not None:
             mask = sample[:, self.config.out_channels, 0]
-            displacement = self.displacement(middle, hidden, mask, motion_strength)
+            displacement = self.displacement(middle, hidden, mask, motion_strength, time)
         return RegionalMotionOutput(sample=output, displacement=displacement)
 
     def _projected(self, image_embeds: list[Tensor] | None) -> list[Tensor] | None:

@@ -216,18 +216,29 @@ def _new_model(kind: type[Model], settings: dict[str, Any]) -> Model:
 
 
 def _initial_unet(settings: MotionUNetSettings, channels: int) -> RegionalMotionUNet:
+    """The network of `init`, with the parts that `model` adds to it: all of them start at zero."""
     assert settings.init is not None
-    if settings.model:
-        logger.warning(
-            "objective.model is ignored: the network's shape is that of %s", settings.init
-        )
     unet: RegionalMotionUNet = load_component(RegionalMotionUNet, settings.init)
     if unet.config.out_channels != channels:
         raise ModelError(
             f"{settings.init} is made for {unet.config.out_channels} latent channels;"
             f" expected {channels}, as {settings.vae} has"
         )
-    return unet
+    shape = {name: value for name, value in unet.config.items() if not name.startswith("_")}
+    grown: RegionalMotionUNet = _new_model(RegionalMotionUNet, {**shape, **settings.model})
+    try:
+        added, left_over = grown.load_state_dict(unet.state_dict(), strict=False)
+    except RuntimeError as error:
+        reason = " ".join(str(error).splitlines()[1:2]).strip()
+        raise SettingsError(f"objective.model does not fit {settings.init}: {reason}") from error
+    if left_over:
+        raise SettingsError(
+            f"objective.model has no place for {left_over[0]} of {settings.init};"
+            " expected its shape, or that and more parts"
+        )
+    if added:
+        logger.info("%d tensors are new beside those of %s", len(added), settings.init)
+    return grown
 
 
 def _check_device(name: str) -> None:
