@@ -1,7 +1,7 @@
 """The paper's size with random weights: parameters, seconds and peak memory of the network, of a clip, and of diffusers' own.
 
     python benchmarks/full_size.py                            # one U-Net forward at 256 x 256 px, 8 frames, on this CPU
-    python benchmarks/full_size.py --computed                 # peak memory from shapes alone, in use and in training
+    python benchmarks/full_size.py --computed                 # operations and peak memory from shapes alone, in use and in training
     python benchmarks/full_size.py --device cuda --clip       # steps and clips at 256 and 512 px, 16 and 24 frames, by setting
 
 Time and memory do not depend on the values of the weights, so no download is needed.
@@ -19,10 +19,13 @@ from typing import Any
 
 import torch
 from diffusers import AutoencoderKL, MotionAdapter, UNet2DConditionModel, UNetMotionModel
+from torch.utils.flop_counter import FlopCounterMode
 
 from follow_your_click.models.stable_diffusion import CONFIGS
 from follow_your_click.models.unet import RegionalMotionUNet
-from follow_your_click.training.full_size.parts import count, part_of
+from follow_your_click.training.config import read_values
+from follow_your_click.training.full_size.config import parse_full_size
+from follow_your_click.training.full_size.parts import count, freeze_all_but, part_of
 
 SD15 = json.loads((CONFIGS / "unet" / "config.json").read_text(encoding="utf-8"))
 TEXT = (77, 768)
@@ -202,6 +205,51 @@ def computed() -> None:
         report(training_step=[512, 24, batch], dtype="bfloat16", **size)
 
 
+def operations() -> None:
+    """Floating-point operations of a forward, and of a training step with the parts frozen that the recipe freezes."""
+    recipe = parse_full_size(read_values("sd15-webvid")[0], "sd15-webvid")
+
+    def counted(build: Callable[[], Any], run: Callable[[Any], Any]) -> float:
+        with torch.device("meta"):
+            model = build()
+            with FlopCounterMode(display=False) as counter:
+                run(model)
+        return round(counter.get_total_flops() / 1e12, 2)
+
+    def forward_of(side: int, frames: int) -> Callable[[Any], Any]:
+        def run(network: Any) -> Any:
+            sample, text = inputs(9, side, frames, 1, torch.float32, "meta")
+            told = {name: torch.ones(1) for name in ("motion_strength", "fps")}
+            time = torch.ones(1)
+            return network(sample, time, text, motion_encoder_hidden_states=text, **told).sample
+
+        return run
+
+    def trained(checkpointing: bool) -> RegionalMotionUNet:
+        network = RegionalMotionUNet().train()
+        freeze_all_but(network, recipe.trainable, frozen=torch.float32)
+        if checkpointing:
+            network.enable_gradient_checkpointing()
+        return network
+
+    config = json.loads((CONFIGS / "vae" / "config.json").read_text(encoding="utf-8"))
+    found: dict[str, float] = {}
+    with torch.no_grad():
+        for side, frames in ((256, 8), (512, 16), (512, 24)):
+            run = forward_of(side, frames)
+            found[f"forward {side} px, {frames} frames"] = counted(RegionalMotionUNet, run)
+        found["encoding one frame of 512 px"] = counted(
+            lambda: AutoencoderKL.from_config(config),
+            lambda vae: vae.encode(torch.ones(1, 3, 512, 512)),
+        )
+    for checkpointing in (True, False):
+        found[f"step of one clip, 512 px, 24 frames, checkpointing {checkpointing}"] = counted(
+            partial(trained, checkpointing),
+            lambda network: forward_of(512, 24)(network).sum().backward(),
+        )
+    print(json.dumps({"computed": True, "teraflops": found}), flush=True)
+
+
 def parameters() -> None:
     """How many there are, by part, without their memory."""
     with torch.device("meta"):
@@ -229,6 +277,7 @@ def main() -> None:
     device = arguments.device
     parameters()
     if arguments.computed:
+        operations()
         computed()
         return
     if not arguments.clip:

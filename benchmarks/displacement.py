@@ -1,0 +1,98 @@
+"""Does the network state the displacement that was asked for? Motion by motion, against the true one.
+
+    python benchmarks/displacement.py --data FOLDER [--model mini] [--clips 8] [--wordings held_out]
+
+Clips are composed of held-out photos and objects at the model's size, at 3 px per frame or the most that a motion is
+shown at, and the network is told the object's mask and a wording. Where the object is, over all frames: "gain" is the
+stated displacement's projection onto the true one, as a share of it (1 = as far as asked, 0 = not at all), "error" what
+is left over, as a share of it (0 = exact; 1 = as if nothing moved). Means over clips; "composed" are two motions at once.
+"""
+
+import argparse
+from pathlib import Path
+from typing import get_args
+
+import torch
+
+from follow_your_click.data.motion_prompts import COMPOSED, MOTIONS, WordingSplit, family
+from follow_your_click.data.photos import load_library
+from follow_your_click.data.procedural import (
+    STRENGTH_LIMITS,
+    ClipBatch,
+    ClipRequest,
+    ProceduralClips,
+)
+from follow_your_click.loading import find_model, load_pipeline
+
+STRENGTH = 3.0
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--model", default="mini")
+    parser.add_argument("--data", type=Path)
+    parser.add_argument("--clips", type=int, default=8)
+    parser.add_argument("--wordings", choices=get_args(WordingSplit), default="train")
+    arguments = parser.parse_args()
+    pipeline = load_pipeline(find_model(arguments.model), device="cpu")
+    pipeline.set_progress_bar_config(disable=True)
+    size = 8 * int(pipeline.unet.config.sample_size)
+    images = load_library(arguments.data, split="held_out")
+    source = ProceduralClips(images, size=size, wordings=arguments.wordings)
+    print(
+        f"{arguments.model}, {arguments.clips} clips of each motion, wordings: {arguments.wordings}"
+    )
+    moving = [motion for motion in MOTIONS if motion != "still"]
+    groups = {motion: [motion] * arguments.clips for motion in moving}
+    groups["composed"] = list(COMPOSED[:: max(1, len(COMPOSED) // (4 * arguments.clips))])
+    gains, errors = [], []
+    for name, motions in groups.items():
+        generator = torch.Generator().manual_seed(0)
+        requests = [
+            ClipRequest(motion, motion_strength=min(STRENGTH, STRENGTH_LIMITS[family(motion)][1]))
+            for motion in motions
+        ]
+        clips = source.sample_requests(requests, generator)
+        gain, error = compared(stated(pipeline, clips, generator), clips)
+        print(f"{name:24} gain {gain.mean():5.2f}  error {error.mean():5.2f}", flush=True)
+        if name != "composed":
+            gains.append(gain.mean())
+            errors.append(error.mean())
+    near = torch.stack(gains).sub(1).abs().lt(0.2).float().mean()
+    print(
+        f"motions within 0.2 of full gain: {near:.2f}; mean error {torch.stack(errors).mean():.3f}"
+    )
+
+
+def stated(pipeline: object, clips: ClipBatch, generator: torch.Generator) -> torch.Tensor:
+    """The network's displacements, (B, 2, F, h, w)."""
+    output = pipeline(  # type: ignore[operator]
+        clips.frames[:, 0] / 2 + 0.5,
+        clips.region_mask,
+        motion_prompt=clips.motion_prompts,
+        motion_strength=clips.motion_strength,
+        num_frames=clips.frames.shape[1],
+        num_inference_steps=1,
+        generator=generator,
+        output_type="latent",
+    )
+    found: torch.Tensor = output.displacement
+    return found
+
+
+def compared(found: torch.Tensor, clips: ClipBatch) -> tuple[torch.Tensor, torch.Tensor]:
+    """Gain and error of each clip, over the object's pixels in all frames."""
+    frames, size = clips.frames.shape[1], clips.frames.shape[-1]
+    flat = found.transpose(1, 2).flatten(0, 1)
+    large = torch.nn.functional.interpolate(flat, (size, size), mode="bilinear")
+    large = large.unflatten(0, (len(found), frames))
+    inside = (clips.moving_mask > 0.5).float()
+    true = clips.displacement * inside
+    energy = true.square().sum((1, 2, 3, 4)).clamp(min=1e-12)
+    gain = (large * true).sum((1, 2, 3, 4)) / energy
+    error = ((large * inside - true).square().sum((1, 2, 3, 4)) / energy).sqrt()
+    return gain, error
+
+
+if __name__ == "__main__":
+    main()
