@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -58,16 +59,13 @@ def processes(count: int, output: Path, sources: tuple[Path, Path], **changes: A
     words += [f"{key}={json.dumps(value)}" for key, value in changes.items()]
     if count == 1:
         return [sys.executable, *words]
-    launcher = ["-m", "torch.distributed.run", "--nproc_per_node", str(count), "--master_port", "0"]
-    return [
-        sys.executable,
-        *launcher,
-        "--rdzv-backend",
-        "c10d",
-        "--rdzv-endpoint",
-        "localhost:0",
-        *words,
-    ]
+    return [sys.executable, *LAUNCHER, "--nproc_per_node", str(count), *words]
+
+
+LAUNCHER = (
+    *("-m", "torch.distributed.run", "--master_port", "0"),
+    *("--rdzv-backend", "c10d", "--rdzv-endpoint", "localhost:0"),
+)
 
 
 def environment() -> dict[str, str]:
@@ -124,6 +122,36 @@ def test_a_resumed_run_is_an_uninterrupted_one(train: Any, tmp_path: Path) -> No
     assert line["learning_rate"] == 1e-4
 
 
+def test_a_run_with_8_bit_adam_learns_and_resumes(
+    train: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    optim = pytest.importorskip("bitsandbytes").optim
+    # Its own least is 4,096 numbers, more than any part here has.
+    monkeypatch.setattr(optim, "AdamW8bit", partial(optim.AdamW8bit, min_8bit_size=64))
+    optimizer = {"kind": "adamw-8bit", "learning_rate": 1e-3, "warmup_steps": 2, "decay_share": 0.0}
+    whole = weights(train(tmp_path / "whole", steps=6, optimizer=optimizer))
+    train(tmp_path / "halves", steps=3, optimizer=optimizer)
+    moments = load_file(tmp_path / "halves" / "checkpoint-0000003" / "optimizer.safetensors")
+    assert any(value.dtype == torch.uint8 for value in moments.values())
+    resumed = weights(train(tmp_path / "halves", steps=6, optimizer=optimizer))
+    assert all(torch.equal(whole[key], resumed[key]) for key in whole)
+    exact = weights(train(tmp_path / "exact", steps=6, optimizer={**optimizer, "kind": "adamw"}))
+    assert not all(torch.equal(whole[key], exact[key]) for key in whole)
+
+
+def test_a_tracker_gets_what_the_log_gets(train: Any, tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    train(tmp_path, steps=3, tracker="tensorboard")
+    found = [EventAccumulator(str(events)) for events in tmp_path.rglob("events.out.tfevents.*")]
+    (losses,) = [
+        each.Scalars("loss") for each in found if "loss" in each.Reload().Tags()["scalars"]
+    ]
+    logged = [line["loss"] for line in log(tmp_path) if "loss" in line]
+    assert [event.value for event in losses] == pytest.approx(logged, rel=1e-4)
+
+
 def test_accumulated_batches_are_one_batch(train: Any, tmp_path: Path) -> None:
     # Large steps of Adam follow the sign of a gradient: with rounding alone between them, small ones stay together.
     once = weights(train(tmp_path / "a", batch_size=4))
@@ -150,6 +178,39 @@ def test_two_processes_are_one_with_the_same_global_batch(
     for first, second in zip(log(tmp_path / "1"), log(tmp_path / "2"), strict=True):
         if "loss" in first:
             assert first["loss"] == pytest.approx(second["loss"], abs=1e-5)
+
+
+def test_deepspeed_is_the_same_run_and_resumes(tmp_path: Path, sources: tuple[Path, Path]) -> None:
+    """In one process: on CPUs accelerate starts no more for it."""
+    pytest.importorskip("deepspeed")
+    by_it = {"ACCELERATE_USE_DEEPSPEED": "true", "ACCELERATE_DEEPSPEED_ZERO_STAGE": "2"}
+    by_it |= {"DS_ACCELERATOR": "cpu", "ACCELERATE_USE_CPU": "false"}
+    batches = {"batch_size": 2, "gradient_accumulation_steps": 2}
+
+    def run_to(steps: int, name: str, **variables: str) -> None:
+        # Its process group wants the launcher's variables even of one process.
+        launcher = [sys.executable, *LAUNCHER, "--nproc_per_node", "1"]
+        (_, *words) = processes(1, tmp_path / name, sources, steps=steps, **batches)
+        done = subprocess.run(
+            [*launcher, *words],
+            env={**environment(), **variables},
+            capture_output=True,
+            text=True,
+            timeout=240,
+        )
+        assert done.returncode == 0, done.stderr[-2000:]
+
+    run_to(3, "plain")
+    run_to(3, "whole", **by_it)
+    run_to(2, "halves", **by_it)
+    run_to(3, "halves", **by_it)
+    assert (tmp_path / "whole" / "checkpoint-0000003" / "accelerate").is_dir()
+    plain, whole, halves = (
+        weights(tmp_path / name / "model") for name in ("plain", "whole", "halves")
+    )
+    for key, value in plain.items():
+        torch.testing.assert_close(whole[key], value, atol=1e-5, rtol=1e-5)
+        assert torch.equal(whole[key], halves[key])
 
 
 def test_killed_while_saving_the_checkpoint_before_it_loads(
@@ -249,7 +310,9 @@ def test_what_the_layers_read_depends_on_the_stage(
     assert not torch.equal(told["caption"][0], told["motion"][0])
 
 
-def test_bad_settings_are_refused_in_one_line(train: Any, tmp_path: Path, capsys: Any) -> None:
+def test_bad_settings_are_refused_in_one_line(
+    train: Any, tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with pytest.raises(SettingsError, match="trainable"):
         train(tmp_path / "a", trainable=["everything"])
     with pytest.raises(SettingsError, match="speed: unknown key"):
@@ -257,7 +320,8 @@ def test_bad_settings_are_refused_in_one_line(train: Any, tmp_path: Path, capsys
     train(tmp_path / "b", steps=1)
     with pytest.raises(SettingsError, match="holds a run of 'tiny' with other settings"):
         train(tmp_path / "b", seed=4)
-    with pytest.raises(MissingExtraError, match="pip install bitsandbytes"):
+    monkeypatch.setitem(sys.modules, "bitsandbytes.optim", None)
+    with pytest.raises(MissingExtraError, match="needs bitsandbytes: pip install"):
         train(tmp_path / "c", optimizer={"learning_rate": 1e-3, "kind": "adamw-8bit"})
     capsys.readouterr()
     for words, says in (

@@ -101,10 +101,13 @@ def _copy(found: dict[str, Tensor], into: dict[str, Any]) -> None:
 
 
 def _optimizer_tensors(optimizer: Any, trained: dict[str, nn.Parameter]) -> dict[str, Tensor]:
-    """The optimizer's state by the name of the parameter."""
+    """The optimizer's state by the name of the parameter, each tensor its own: 8-bit Adam has one table for all."""
     state, names = optimizer.state, {id(p): name for name, p in trained.items()}
     return {
-        f"{names[id(parameter)]}|{key}": torch.as_tensor(value).detach().contiguous().cpu()
+        f"{names[id(parameter)]}|{key}": torch.as_tensor(value)
+        .detach()
+        .to("cpu", copy=True)
+        .contiguous()
         for parameter, values in state.items()
         for key, value in values.items()
     }

@@ -27,7 +27,7 @@ Part = Literal[
 
 
 class FullSizeOptimizer(OptimizerSettings):
-    """`adamw-8bit` needs the package bitsandbytes and a GPU."""
+    """`adamw-8bit` needs the package bitsandbytes."""
 
     kind: Literal["adamw", "adamw-8bit"] = "adamw"
     learning_rate: float = Field(default=1e-5, gt=0)

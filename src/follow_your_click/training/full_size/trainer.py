@@ -56,6 +56,7 @@ class FullSizeTrainer:
             # Without it DDP keeps every gradient twice.
             kwargs_handlers=[DistributedDataParallelKwargs(gradient_as_bucket_view=True)],
         )
+        _tell_deepspeed(self.accelerator, config)
         device = self.accelerator.device
         unet = objective.parts.unet.train()
         freeze_all_but(unet, config.trainable, frozen=DTYPES[config.frozen_precision])
@@ -85,7 +86,7 @@ class FullSizeTrainer:
         config.output.mkdir(parents=True, exist_ok=True)
         self._resume()
         if config.tracker != "none":
-            self.accelerator.init_trackers(config.name, config=config.model_dump(mode="json"))
+            self.accelerator.init_trackers(config.name, config=_flat(config))
         started, first_step = time.monotonic(), self.step
         with self._examples() as examples:
             while self.step < config.steps:
@@ -298,6 +299,22 @@ def pipeline_of(
     )
 
 
+def _flat(config: FullSizeConfig) -> dict[str, int | float | str | bool]:
+    """A config as trackers take it: dotted keys, and text for what is no single value."""
+    plain: dict[str, int | float | str | bool] = {}
+
+    def put(prefix: str, values: dict[str, Any]) -> None:
+        for key, value in values.items():
+            if isinstance(value, dict):
+                put(f"{prefix}{key}.", value)
+            else:
+                single = isinstance(value, int | float | str | bool)
+                plain[f"{prefix}{key}"] = value if single else json.dumps(value)
+
+    put("", config.model_dump(mode="json"))
+    return plain
+
+
 def _optimizer(config: FullSizeConfig) -> Any:
     if config.optimizer.kind == "adamw":
         return torch.optim.AdamW
@@ -305,9 +322,18 @@ def _optimizer(config: FullSizeConfig) -> Any:
         from bitsandbytes.optim import AdamW8bit
     except ImportError as error:
         raise MissingExtraError(
-            "optimizer.kind adamw-8bit needs bitsandbytes: pip install bitsandbytes"
+            "optimizer.kind adamw-8bit needs bitsandbytes: pip install '.[train]'"
         ) from error
     return AdamW8bit
+
+
+def _tell_deepspeed(accelerator: Accelerator, config: FullSizeConfig) -> None:
+    """What accelerate would read off a data loader, which there is none of, and what DeepSpeed does by itself."""
+    if accelerator.distributed_type == DistributedType.DEEPSPEED:
+        told = accelerator.state.deepspeed_plugin.deepspeed_config
+        told["train_micro_batch_size_per_gpu"] = config.batch_size
+        told["gradient_accumulation_steps"] = config.gradient_accumulation_steps
+        told["gradient_clipping"] = config.optimizer.max_grad_norm
 
 
 def _check_sharding(accelerator: Accelerator) -> None:
