@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import types
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,13 @@ from follow_your_click.evaluation.recognition import FAMILIES
 from follow_your_click.evaluation.records import ControlSettings
 
 SETTINGS = ControlSettings(
-    clips=3, size=64, num_frames=4, num_inference_steps=1, guidance_scale=1.0, seed=5
+    clips=3,
+    size=64,
+    num_frames=4,
+    num_inference_steps=1,
+    guidance_scale=1.0,
+    seed=5,
+    frames="network",
 )
 
 
@@ -28,6 +35,7 @@ class AtRest:
 
     def __init__(self) -> None:
         self.asked: list[dict[str, Any]] = []
+        self.animated: list[tuple[Any, dict[str, Any]]] = []
 
     def pipeline(self, image: torch.Tensor, mask: torch.Tensor, **options: Any) -> Any:
         assert mask.shape == (len(image), 1, *image.shape[-2:])
@@ -35,7 +43,10 @@ class AtRest:
         frames = image[:, None].expand(-1, options["num_frames"], -1, -1, -1)
         return types.SimpleNamespace(frames=frames)
 
-    def animate(self, photo: Any, regions: Any, *, num_frames: int, fps: float, **_: Any) -> Clip:
+    def animate(
+        self, photo: Any, regions: Any, *, num_frames: int, fps: float, **options: Any
+    ) -> Clip:
+        self.animated.append((regions[0], options))
         return Clip.from_frames(np.stack([photo] * num_frames), fps=fps)
 
 
@@ -69,6 +80,7 @@ def test_a_model_at_rest_is_still_and_never_right(measured):
     assert values["static_background"] == 0
     assert values["stillness"] == 0
     assert values["direction_accuracy"] == values["sense_accuracy"] == 0
+    assert values["composed_accuracy"] == 0
     assert values["strength_relative_error"] == pytest.approx(1)
     assert values["leak"] is None
     assert values["prompt_sensitivity"] is None
@@ -80,6 +92,7 @@ def test_the_true_clips_show_what_was_asked(measured):
     assert report.figure("strength_relative_error").on_truth < 0.2
     assert report.figure("stillness").on_truth == 0
     assert report.figure("sense_accuracy").on_truth == 1
+    assert report.figure("composed_accuracy").on_truth == 1
 
 
 def test_every_set_has_its_clips_and_every_clip_a_seed_of_its_own(measured):
@@ -91,6 +104,25 @@ def test_every_set_has_its_clips_and_every_clip_a_seed_of_its_own(measured):
     assert len(found.prompt_changes) == len(found.rendered) == 3
     assert set(measured.stages.values()) == {0}
     assert len({sample.caption for sample in found.samples}) > 3
+
+
+def test_finished_clips_are_made_by_the_animator_and_read_alike(data, measured):
+    animator = AtRest()
+    images = load_library(data, split="held_out")
+    settings = replace(SETTINGS, frames="finished")
+    found = measure_control(animator, images, Guess(), settings)  # type: ignore[arg-type]
+    assert not animator.asked
+    report = summarise(found, settings, subject={})
+    assert report.figure("first_frame_error").value == pytest.approx(0, abs=1e-6)
+    assert report.figure("stillness").value == 0
+    assert report.figure("direction_accuracy").value == 0
+    # The same pictures and motions as of the network's frames.
+    assert [clip.prompt for clip in found.clips] == [clip.prompt for clip in measured.found.clips]
+    assert [clip.truth for clip in found.clips] == [clip.truth for clip in measured.found.clips]
+    region, options = animator.animated[0]
+    first = found.clips[0]
+    assert (region.prompt, region.strength) == (first.prompt, first.strength)
+    assert region.areas[0].shape == (64, 64) and options["seed"] == first.seed == 5
 
 
 def test_prompt_changes_keep_the_seed_for_another_prompt_and_the_prompt_for_another_seed(measured):
@@ -116,6 +148,7 @@ def test_requests_show_every_direction_sense_and_family():
     assert all(1 <= request.motion_strength <= 8 for request in directions)
     assert directions == clip_requests("directions", settings)
     assert len({request.motion for request in clip_requests("sense", settings)}) == 4
+    assert len({request.motion for request in clip_requests("composed", settings)}) == 32
     assert {family(r.motion) for r in clip_requests("motions", settings)} == set(FAMILIES)
 
 

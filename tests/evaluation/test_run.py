@@ -25,7 +25,8 @@ def done(model, data, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(recognition, "CLIPS_PER_FAMILY", 1)
         patch.setattr(recognition, "_EPOCHS", 5)
-        assert main([*words, "--seed", "3", "--device", "cpu", "--out", str(out)]) == 0
+        options = ["--seed", "3", "--device", "cpu", "--frames", "network"]
+        assert main([*words, *options, "--out", str(out)]) == 0
     return out
 
 
@@ -51,14 +52,21 @@ def test_the_report_says_what_was_measured_and_how(done, model):
         "guidance_scale": 1.0,
         "seed": 3,
         "wordings": "held_out",
+        "frames": "network",
     }
     assert report.figure("rendered_first_frame_error").value == 0
     assert report.figure("static_background").value == 0
     assert all(figure.clips == 2 for figure in report.figures if figure.name != "leak")
-    assert len(report.details["clips"]) == 8
+    assert len(report.details["clips"]) == 10
     table = (done / FILES["table"]).read_text(encoding="utf-8")
     assert table == markdown_table(report)
-    for part in ("`tiny`", "DDIMScheduler", "steps 1", "seeds 3 to 4", "guidance scale 1"):
+    for part in (
+        "`tiny`, the network's own frames",
+        "DDIMScheduler",
+        "steps 1",
+        "seeds 3 to 4",
+        "guidance scale 1",
+    ):
         assert part in table
     assert table.count("\n| ") == len(report.figures) + 2
 

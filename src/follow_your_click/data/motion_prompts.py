@@ -16,6 +16,7 @@ from follow_your_click.errors import SettingsError
 __all__ = [
     "COMPOSED",
     "HELD_OUT_WORDINGS",
+    "JOIN",
     "MOTIONS",
     "TRAINING_WORDINGS",
     "WordingSplit",

@@ -1,9 +1,9 @@
 """Control metrics, clip by clip: does the generated motion go where, and as far as, it was asked to?
 
-Axis legend: B clips, F frames, H W rows and columns of the model's window.
+Axis legend: B clips, F frames, H W rows and columns of the photo, or of the model's window.
 
 They need no pretrained network: clips are procedural, so mask, motion and strength are known, and the optical flow of
-the generated frames is compared with them. The same is read off the true frames, which says what the measurement
+the generated frames, of finished clips or of the network's own, is compared with them. The same is read off the true frames, which says what the measurement
 itself can see. Photos, objects and (unless asked otherwise) wordings are held out from training.
 
     directions   eight translations, strengths log-uniform in 1 ... 8   direction, strength, leak, first frame
@@ -24,10 +24,11 @@ from typing import cast
 import numpy as np
 import numpy.typing as npt
 import torch
+from einops import rearrange
 from torch import Tensor
 
 from follow_your_click.animator import Animator
-from follow_your_click.data.motion_prompts import family, sample_prompt
+from follow_your_click.data.motion_prompts import JOIN, family, sample_prompt
 from follow_your_click.data.motions import DIRECTIONS
 from follow_your_click.data.photos import PictureLibrary
 from follow_your_click.data.procedural import (
@@ -64,17 +65,24 @@ from follow_your_click.evaluation.records import (
     RenderedClip,
     Sample,
 )
-from follow_your_click.pipeline import RegionalAnimationOutput, RegionalAnimationPipeline
+from follow_your_click.pipeline import RegionalAnimationOutput
 from follow_your_click.region import Region
 
-CLIP_SETS: tuple[ClipSet, ...] = ("directions", "stillness", "sense", "motions")
+CLIP_SETS: tuple[ClipSet, ...] = ("directions", "stillness", "sense", "composed", "motions")
 SENSES = ("rotate_clockwise", "rotate_counterclockwise", "grow", "shrink")
 STRENGTHS = (1.0, 8.0)  # px per frame at 256: the range of the strength test
+COMPOSED_STRENGTH = 4.0  # the most that two motions are asked for at once
 FPS = 8.0
 BATCH = 8
 RENDERED_CLIPS = 8  # each takes seconds, and the figures are largest differences that must be 0
 RENDERED_SIDE = 256  # px: side of the photos that go through `Animator`
-SAMPLES: dict[ClipSet, int] = {"directions": 8, "stillness": 1, "sense": 4, "motions": 11}
+SAMPLES: dict[ClipSet, int] = {
+    "directions": 8,
+    "stillness": 1,
+    "sense": 4,
+    "composed": 4,
+    "motions": 11,
+}
 
 Progress = Callable[[str, int, int], None]
 """Called as progress(stage, clips done, clips in all)."""
@@ -96,18 +104,17 @@ def measure_control(
         recogniser: trained on clips of the settings' size and number of frames.
     """
     report = progress or (lambda stage, done, total: None)
-    pipeline = animator.pipeline
     clips: list[MeasuredClip] = []
     samples: list[Sample] = []
     for name in CLIP_SETS:
         for done, (clip, sample) in enumerate(
-            _measured_set(name, pipeline, images, recogniser, settings)
+            _measured_set(name, animator, images, recogniser, settings)
         ):
             clips.append(clip)
             samples += [sample] if done < SAMPLES[name] else []
             report(name, done + 1, settings.clips)
     changes = []
-    for change in _prompt_changes(pipeline, images, settings):
+    for change in _prompt_changes(animator, images, settings):
         changes.append(change)
         report("prompts", len(changes), settings.clips)
     rendered = []
@@ -131,6 +138,11 @@ def _request(name: ClipSet, index: int, random: random_module.Random) -> ClipReq
         strength = _log_uniform((MIN_STRENGTH, STRENGTH_LIMITS[family(motion)][1]), random)
         return ClipRequest(motion=motion, kind="layers", motion_strength=strength)
     motion = f"translate_{tuple(DIRECTIONS)[index % len(DIRECTIONS)]}"
+    if name == "composed":
+        # Each direction with another sense in every round of the eight.
+        motion += JOIN + SENSES[(index + index // len(DIRECTIONS)) % len(SENSES)]
+        strength = _log_uniform((MIN_STRENGTH, COMPOSED_STRENGTH), random)
+        return ClipRequest(motion=motion, motion_strength=strength)
     strength = 0.0 if name == "stillness" else _log_uniform(STRENGTHS, random)
     return ClipRequest(motion=motion, kind="layers", motion_strength=strength)
 
@@ -154,18 +166,36 @@ def _batches(
 
 
 def generate(
-    pipeline: RegionalAnimationPipeline,
+    animator: Animator,
     clips: ClipBatch,
     *,
     prompts: Sequence[str],
     seeds: Sequence[int],
     settings: ControlSettings,
 ) -> Tensor:
-    """Raw model output for the first frames, regions and strengths of `clips`: (B, F, 3, H, W) in [0, 1], CPU.
+    """What the model makes of the first frames, regions and strengths of `clips`: (B, F, 3, H, W) in [0, 1], CPU.
 
-    Every clip has a noise of its own, so that it does not depend on its neighbours in the batch.
+    Finished clips, or the network's own frames, as the settings ask. Every clip has a noise of its own, so that it does
+    not depend on its neighbours in the batch.
     """
-    output = pipeline(
+    if settings.frames == "finished":
+        photos = to_pixels(clips.frames[:, 0] / 2 + 0.5)
+        made = [
+            animator.animate(
+                photo,
+                [Region(mask.numpy() > 0.5, prompt=prompt, strength=float(strength))],
+                num_frames=settings.num_frames,
+                fps=FPS,
+                num_inference_steps=settings.num_inference_steps,
+                guidance_scale=settings.guidance_scale,
+                seed=seed,
+            ).frames
+            for photo, mask, prompt, strength, seed in zip(
+                photos, clips.region_mask[:, 0], prompts, clips.motion_strength, seeds, strict=True
+            )
+        ]
+        return rearrange(torch.from_numpy(np.stack(made)), "b f h w c -> b f c h w").float() / 255
+    output = animator.pipeline(
         (clips.frames[:, 0] / 2 + 0.5).clamp(0, 1),
         clips.region_mask,
         motion_prompt=list(prompts),
@@ -183,7 +213,7 @@ def generate(
 
 def _measured_set(
     name: ClipSet,
-    pipeline: RegionalAnimationPipeline,
+    animator: Animator,
     images: PictureLibrary,
     recogniser: MotionRecogniser,
     settings: ControlSettings,
@@ -191,10 +221,12 @@ def _measured_set(
     for numbers, clips in _batches(clip_requests(name, settings), name, images, settings):
         seeds = [settings.seed + number for number in numbers]
         generated = generate(
-            pipeline, clips, prompts=clips.motion_prompts, seeds=seeds, settings=settings
+            animator, clips, prompts=clips.motion_prompts, seeds=seeds, settings=settings
         )
         for index, seed in enumerate(seeds):
             true = clips.frames[index] / 2 + 0.5
+            # `Animator` takes a photo of whole levels, the network any.
+            photo = (true[0] * 255).round() / 255 if settings.frames == "finished" else true[0]
             moving, region = clips.moving_mask[index, :, 0], clips.region_mask[index]
             by = recogniser if name == "motions" else None
             truth = measure_frames(true, moving=moving, region=region, recogniser=by)
@@ -205,7 +237,7 @@ def _measured_set(
                 prompt=clips.motion_prompts[index],
                 seed=seed,
                 strength=float(clips.motion_strength[index]),
-                first_frame_error=squared_error(generated[index, 0], true[0]),
+                first_frame_error=squared_error(generated[index, 0], photo),
                 generated=found,
                 truth=truth,
             )
@@ -244,7 +276,7 @@ def _sample(clip: MeasuredClip, true: Tensor, generated: Tensor) -> Sample:
 
 
 def _prompt_changes(
-    pipeline: RegionalAnimationPipeline, images: PictureLibrary, settings: ControlSettings
+    animator: Animator, images: PictureLibrary, settings: ControlSettings
 ) -> Iterator[PromptChange]:
     """Two directions asked of the same photo, region and strength; no noun, so that only the motion differs."""
     random = random_module.Random(f"prompts {settings.seed}")
@@ -262,7 +294,7 @@ def _prompt_changes(
         seeds = [settings.seed + number for number in numbers]
         reseeded = [seed + settings.clips for seed in seeds]
         base, by_prompt, by_seed = (
-            _flows(generate(pipeline, clips, prompts=prompts, seeds=noises, settings=settings))
+            _flows(generate(animator, clips, prompts=prompts, seeds=noises, settings=settings))
             for prompts, noises in ((first, seeds), (other, seeds), (first, reseeded))
         )
         for index in range(len(numbers)):

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import rankdata
 
-from follow_your_click.data.motion_prompts import family
+from follow_your_click.data.motion_prompts import JOIN, family
 from follow_your_click.data.motions import DIRECTIONS
 from follow_your_click.evaluation.measures import FlowReadings, angle_between
 from follow_your_click.evaluation.recognition import FAMILIES
@@ -193,13 +193,13 @@ def _appearance_figures(measured: ControlMeasurements) -> list[Figure]:
     return [
         _figure(
             "first_frame_error",
-            "first-frame error (MSE of frame 0, levels of 0 ... 255), raw model output",
+            "first-frame error (MSE of frame 0, levels of 0 ... 255)",
             [[clip.first_frame_error] for clip in directed],
             wanted="reported",
         ),
         _figure(
             "rendered_first_frame_error",
-            "the same, rendered",
+            "the same, rendered at the model's own strength",
             [[clip.first_frame_error] for clip in rendered],
             wanted="0",
         ),
@@ -226,6 +226,7 @@ def _appearance_figures(measured: ControlMeasurements) -> list[Figure]:
 def _motion_figures(measured: ControlMeasurements) -> list[Figure]:
     directed = _of_set(measured, "directions")
     turned = _of_set(measured, "sense")
+    both = _of_set(measured, "composed")
     named = _of_set(measured, "motions")
     return [
         _figure(
@@ -241,6 +242,13 @@ def _motion_figures(measured: ControlMeasurements) -> list[Figure]:
             [[right_sense(clip.motion, clip.generated.flow)] for clip in turned],
             wanted=">= 0.95",
             truth=[[right_sense(clip.motion, clip.truth.flow)] for clip in turned],
+        ),
+        _figure(
+            "composed_accuracy",
+            "two motions at once: direction and sense both right",
+            [[right_in_both(clip.motion, clip.generated.flow)] for clip in both],
+            wanted="reported",
+            truth=[[right_in_both(clip.motion, clip.truth.flow)] for clip in both],
         ),
         _figure(
             "motion_recognition",
@@ -268,6 +276,12 @@ def right_sense(motion: str, flow: FlowReadings) -> float:
         "shrink": (flow.spreading, -1.0),
     }[motion]
     return float(found * sign > 0 and flow.flow_magnitude > STILL)
+
+
+def right_in_both(motion: str, flow: FlowReadings) -> float:
+    """1 if the clip of a direction and a sense at once, "translate_left+grow", is right in both; else 0."""
+    direction, sense = motion.split(JOIN)
+    return right_direction(direction, flow) * right_sense(sense, flow)
 
 
 def _strength_figures(measured: ControlMeasurements) -> list[Figure]:
@@ -304,7 +318,7 @@ def _strength_figures(measured: ControlMeasurements) -> list[Figure]:
         ),
         _figure(
             "leak",
-            "leak: flow outside the grown object / flow inside it, raw model output",
+            "leak: flow outside the grown object / flow inside it",
             [[leak] for leak in leaks if leak is not None],
             wanted="<= 0.05",
             truth=[[leak] for leak in true_leaks if leak is not None],

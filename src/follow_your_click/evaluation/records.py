@@ -12,7 +12,9 @@ from follow_your_click.data.motion_prompts import WordingSplit
 from follow_your_click.errors import SettingsError
 from follow_your_click.evaluation.measures import FlowReadings, UInt8Array
 
-ClipSet = Literal["directions", "stillness", "sense", "motions"]
+ClipSet = Literal["directions", "stillness", "sense", "composed", "motions"]
+FrameSource = Literal["finished", "network"]
+"""What is measured: clips as a person gets them, or the network's own frames before rendering."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,7 @@ class ControlSettings:
 
     Args:
         clips: of each set.
-        size: the model's side in pixels.
+        size: side in pixels of the composed photos, and so of the clips: the model's own for the network's frames.
         seed: of photos, objects, motions and wordings; the noise of a set's clip i has seed + i.
     """
 
@@ -32,6 +34,7 @@ class ControlSettings:
     guidance_scale: float
     seed: int = 0
     wordings: WordingSplit = "held_out"
+    frames: FrameSource = "finished"
 
     def __post_init__(self) -> None:
         if self.clips < 2:
@@ -61,7 +64,7 @@ class MeasuredClip:
 
     Args:
         strength: asked, px per frame at 256 px, as the model was told.
-        first_frame_error: MSE of the raw frame 0 against the photo, levels of 0 ... 255.
+        first_frame_error: MSE of frame 0 against the photo, levels of 0 ... 255.
         generated, truth: the same readings of the model's frames and of the true ones.
     """
 

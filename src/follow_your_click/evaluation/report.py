@@ -109,8 +109,9 @@ def markdown_table(report: ControlReport) -> str:
     """The table for the model card, under one line that says what was measured."""
     subject, settings = report.subject, report.settings
     last = settings["seed"] + settings["clips"] - 1
+    of = {"finished": "finished clips", "network": "the network's own frames"}
     lines = [
-        f"Control metrics of `{subject['model']}` (weights {subject['weights_sha256'][:12]}): {subject['scheduler']},"
+        f"Control metrics of `{subject['model']}`, {of[settings['frames']]} (weights {subject['weights_sha256'][:12]}): {subject['scheduler']},"
         f" steps {settings['num_inference_steps']}, guidance scale {settings['guidance_scale']:g},"
         f" seeds {settings['seed']} to {last}, {settings['num_frames']} frames of {settings['size']} px;"
         f" held-out photos and objects, {settings['wordings'].replace('_', '-')} wordings."

@@ -14,11 +14,13 @@ from follow_your_click.data.photos import PictureLibrary, is_held_out, load_libr
 from follow_your_click.evaluation import recognition
 from follow_your_click.evaluation.control import Progress, measure_control
 from follow_your_click.evaluation.figures import ControlReport, summarise
-from follow_your_click.evaluation.records import ControlSettings
+from follow_your_click.evaluation.records import ControlSettings, FrameSource
 from follow_your_click.evaluation.report import check_folder, write_report
 from follow_your_click.loading import find_model, load_pipeline, load_preset
 
 NUM_FRAMES = 16
+PHOTO_SIDE = 256  # px: of the photos that become finished clips
+CLASSIFIER_SIDE = 128  # px, at most: larger clips take longer, and their flow is hardly another
 TRAINING_PICTURES = (
     200  # photos, and as many cut-outs: enough for the classifier, read in a second or two
 )
@@ -43,6 +45,7 @@ def evaluate_control(
     guidance_scale: float | None = None,
     seed: int = 0,
     wordings: WordingSplit = "held_out",
+    frames: FrameSource = "finished",
     device: str | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
@@ -55,6 +58,7 @@ def evaluate_control(
             others. None: the pictures that scikit-image brings, too few for figures to rely on.
         clips: of each kind.
         steps, guidance_scale: None: the model's own.
+        frames: measure finished clips of photos of 256 px, or the network's own frames at its own size.
         progress: called as progress(stage, clips done, clips in all).
 
     Raises:
@@ -67,17 +71,18 @@ def evaluate_control(
     pipeline = load_pipeline(folder, device=device)
     settings = ControlSettings(
         clips=clips,
-        size=preset.size,
+        size=PHOTO_SIDE if frames == "finished" else preset.size,
         num_frames=min(NUM_FRAMES, int(pipeline.unet.config.motion_max_seq_length)),
         num_inference_steps=preset.num_inference_steps if steps is None else steps,
         guidance_scale=preset.guidance_scale if guidance_scale is None else guidance_scale,
         seed=seed,
         wordings=wordings,
+        frames=frames,
     )
     clock = _Clock(progress)
     recogniser = recognition.train_recogniser(
         training_pictures(data),
-        size=settings.size,
+        size=min(settings.size, CLASSIFIER_SIDE),
         num_frames=settings.num_frames,
         clips_per_family=recognition.CLIPS_PER_FAMILY,
         progress=lambda done, total: clock("classifier", done, total),

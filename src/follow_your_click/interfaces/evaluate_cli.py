@@ -50,6 +50,10 @@ def control(
     wordings: Annotated[
         Literal["held_out", "train"], typer.Option(help="Which wordings prompts are drawn from.")
     ] = "held_out",
+    frames: Annotated[
+        Literal["finished", "network"],
+        typer.Option(help="Measure finished clips, or the network's own frames."),
+    ] = "finished",
     out: Annotated[
         Path, typer.Option("--out", "-o", metavar="FOLDER", help="Where the report goes.")
     ] = Path("control-report"),
@@ -72,6 +76,7 @@ def control(
                 guidance_scale=guidance_scale,
                 seed=seed,
                 wordings=wordings,
+                frames=frames,
                 device=device,
                 overwrite=overwrite,
                 progress=progress,
