@@ -130,6 +130,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code: 0, 2 (one line on stderr says what was wrong) or 130 (interrupted).
     """
     words = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    # Where it is installed diffusers imports it, and it says what it lacks for quantised weights, which there are none of.
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.showwarning = show_warning
         try:
