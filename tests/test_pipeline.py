@@ -47,7 +47,7 @@ def _shaken(module: torch.nn.Module) -> Any:
 
 
 def _unet(
-    text_dim: int = 12, *, displacement_head: Literal["none", "conv"] = "none"
+    text_dim: int = 12, *, displacement_head: Literal["none", "field"] = "none"
 ) -> RegionalMotionUNet:
     unet: RegionalMotionUNet = _shaken(
         RegionalMotionUNet(
@@ -128,13 +128,13 @@ def _count_forwards(pipeline: RegionalAnimationPipeline) -> list[int]:
 
 
 def test_saved_and_loaded_gives_the_same_frames(tmp_path: Path) -> None:
-    before = _pipeline(_unet(displacement_head="conv"), mask_layout="first")
-    torch.nn.init.normal_(before.unet.displacement.conv.weight)
+    before = _pipeline(_unet(displacement_head="field"), mask_layout="first")
+    torch.nn.init.normal_(before.unet.displacement.correction.weight)
     before.save_pretrained(tmp_path)
     after = RegionalAnimationPipeline.from_pretrained(tmp_path)
     after.set_progress_bar_config(disable=True)
     assert after.config.mask_layout == "first"
-    assert after.unet.config.displacement_head == "conv"
+    assert after.unet.config.displacement_head == "field"
     assert after.tokenizer.model_max_length == before.tokenizer.model_max_length
     assert torch.equal(_run(before, guidance_scale=2.0), _run(after, guidance_scale=2.0))
 
@@ -383,7 +383,7 @@ def test_offloading_reaches_every_model(pipeline: RegionalAnimationPipeline) -> 
     assert woken == ["vae", "text_encoder", "unet", "unet", "vae"]
 
 
-@pytest.mark.parametrize("head", ["none", "conv"])
+@pytest.mark.parametrize("head", ["none", "field"])
 def test_the_parts_of_stable_diffusion_fit(head: str) -> None:
     torch.manual_seed(0)
     vae = AutoencoderKL(
@@ -422,9 +422,12 @@ def test_the_parts_of_stable_diffusion_fit(head: str) -> None:
 
 
 def test_nothing_displaced_and_nothing_changed_is_the_first_frame() -> None:
-    pipeline = _pipeline(_unet(displacement_head="conv"))
+    pipeline = _pipeline(_unet(displacement_head="field"))
     head = pipeline.unet.displacement
-    for part in (pipeline.unet.conv_out, head.conv, head.linear_out):
+    for part in (
+        *(pipeline.unet.conv_out, head.correction),
+        *(head.field.linear_out, head.field.conv_out),
+    ):
         torch.nn.init.zeros_(part.weight)
         torch.nn.init.zeros_(part.bias)
     zeros = torch.zeros((1, CHANNELS, FRAMES, LATENT, LATENT))
@@ -437,10 +440,10 @@ def test_nothing_displaced_and_nothing_changed_is_the_first_frame() -> None:
 def test_the_clip_is_the_first_frame_carried_along_the_stated_displacement(
     guidance_scale: float,
 ) -> None:
-    pipeline = _pipeline(_unet(displacement_head="conv"))
+    pipeline = _pipeline(_unet(displacement_head="field"))
     for name in ("weight", "bias"):
         torch.nn.init.zeros_(getattr(pipeline.unet.conv_out, name))
-    torch.nn.init.normal_(pipeline.unet.displacement.conv.weight)
+    torch.nn.init.normal_(pipeline.unet.displacement.correction.weight)
     arguments = {
         "image": _image(),
         "region_mask": MASK,
@@ -452,7 +455,7 @@ def test_the_clip_is_the_first_frame_carried_along_the_stated_displacement(
         "output_type": "latent",
     }
     stated = pipeline(**arguments, motion_strength=2.0)
-    assert stated.displacement.shape == (1, 2, FRAMES, LATENT, LATENT)
+    assert stated.displacement.shape == (1, 2, FRAMES, 2 * LATENT, 2 * LATENT)
     assert not stated.displacement[:, :, 0].any()
     mask = torch.from_numpy(MASK).float()[None, None]
     expected = carry_first_frame(
@@ -472,7 +475,7 @@ def test_a_network_without_the_head_states_no_displacement(
     assert output.displacement is None
 
 
-@pytest.mark.parametrize("head", ["none", "conv"])
+@pytest.mark.parametrize("head", ["none", "field"])
 @pytest.mark.parametrize("steps", [1, 2, 8])
 def test_the_true_velocity_leads_to_the_true_clip(
     head: str, steps: int, monkeypatch: pytest.MonkeyPatch
@@ -484,8 +487,8 @@ def test_the_true_velocity_leads_to_the_true_clip(
     pipeline = _pipeline(_unet(displacement_head=head))
     clip = torch.randn((1, CHANNELS, FRAMES, LATENT, LATENT), generator=_generator(3))
     first = pipeline.encode_image(_image())
-    target = clip - first[:, :, None] if head == "conv" else clip
-    still = torch.zeros((1, 2, FRAMES, LATENT, LATENT)) if head == "conv" else None
+    target = clip - first[:, :, None] if head == "field" else clip
+    still = torch.zeros((1, 2, FRAMES, LATENT, LATENT)) if head == "field" else None
 
     def true_velocity(sample: Tensor, timestep: Tensor, *_: Any, **__: Any) -> SimpleNamespace:
         kept = pipeline.scheduler.alphas_cumprod[timestep]

@@ -34,7 +34,7 @@ SHORT: dict[str, Any] = {"num_frames": 3, "seed": 1}
 def _with_head(pipeline: RegionalAnimationPipeline) -> RegionalAnimationPipeline:
     """The head that states displacements, with weights that say something."""
     torch.manual_seed(3)
-    head = DisplacementHead(32, 16)
+    head = DisplacementHead(12, 16)
     for parameter in head.parameters():
         parameter.data.add_(0.3 * torch.randn_like(parameter))
     pipeline.unet.displacement = head.eval()

@@ -45,6 +45,7 @@ from follow_your_click.models.conditioning import (
     condition_channels,
     mask_first_frame,
 )
+from follow_your_click.models.displacement import at_strength
 from follow_your_click.models.regions import region_shares
 from follow_your_click.models.text_encoder import encode_text
 from follow_your_click.models.unet import RegionalMotionUNet
@@ -69,8 +70,8 @@ MOST_FRAMES = 64  # of a clip that is denoised in windows
 class RegionalAnimationOutput(BaseOutput):
     """frames: a list of B lists of F PIL images, or (B, F, H, W, 3) float 0 ... 1, or (B, F, 3, H, W), or latents.
 
-    displacement: (B, 2, F, h, w), from each latent position to where it came from in frame 0, (x, y) in shares of
-    the image's sides; None if the network has no such head.
+    displacement: (B, 2, F, 2 h, 2 w), from each half latent position to where it came from in frame 0, (x, y) in shares
+    of the image's sides; None if the network has no such head.
     """
 
     frames: Any
@@ -373,8 +374,12 @@ class RegionalAnimationPipeline(
                     guidance_scale=self._guidance_scale,
                     windows=windows,
                 )
-                if index == 0:
-                    displacement = predicted.displacement
+                if index == 0 and predicted.displacement is not None:
+                    displacement = at_strength(
+                        predicted.displacement,
+                        conditions.channels[:, 0, 0],
+                        conditions.motion_strength,
+                    )
                 stepped = self.scheduler.step(predicted.sample, timestep, latents, **step_arguments)
                 latents = stepped.prev_sample
                 if pinned is not None:

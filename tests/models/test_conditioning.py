@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from follow_your_click.models.conditioning import (
+    at_size,
     carry_first_frame,
     denoiser_input,
     draw_mask_ratios,
@@ -171,3 +172,15 @@ def test_a_region_that_fills_the_window_can_be_carried():
 def test_unknown_names_are_refused():
     with pytest.raises(ValueError, match="expected 'repeat' or 'first'"):
         denoiser_input(draw(1, 4, 2, 2, 2), draw(1, 1, 2, 2), draw(1, 4, 2, 2), mask_layout="last")
+
+
+def test_displacements_of_another_grid_count_by_their_mean():
+    fine = torch.randn(2, 2, 3, 8, 12)
+    coarse = at_size(fine, (4, 6))
+    assert coarse.shape == (2, 2, 3, 4, 6)
+    torch.testing.assert_close(coarse[1, 0, 2, 3, 5], fine[1, 0, 2, 6:, 10:].mean())
+    assert at_size(fine, (8, 12)) is fine
+    first, mask = torch.randn(2, 5, 4, 6), torch.ones(2, 1, 4, 6)
+    torch.testing.assert_close(
+        carry_first_frame(first, mask, fine), carry_first_frame(first, mask, coarse)
+    )

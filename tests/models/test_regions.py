@@ -108,6 +108,6 @@ def test_the_later_mask_lies_on_top_and_shares_are_whole() -> None:
 
 
 def test_not_with_a_displacement_head() -> None:
-    with_head = _network(displacement_head="conv")
+    with_head = _network(displacement_head="field")
     with pytest.raises(ValueError, match="displacement head"):
         _run(with_head, _inputs(2), region_shares=torch.ones(2, 2, 8, 8) / 2)

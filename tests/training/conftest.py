@@ -67,6 +67,12 @@ def configure(parts, tmp_path):
     objectives = {
         "autoencoder": {"model": TINY_VAE, "crop_size": 32},
         "text_encoder": {"model": TINY_TEXT},
+        "displacement_field": {
+            "text_encoder": parts["text_encoder"],
+            "size": 32,
+            "num_frames": 3,
+            "clip_uses": 1,
+        },
         "motion_unet": {"model": TINY_UNET, "size": 32, "num_frames": 3, **parts},
     }
 

@@ -64,7 +64,7 @@ def test_it_trains_and_a_resumed_run_is_an_uninterrupted_one(
 
     # Validation draws from rendered clips alone, and takes longer than this run.
     monkeypatch.setattr(MotionUNetObjective, "validate", lambda self, model: ({}, None))
-    model = {**configure("motion_unet").objective.model, "displacement_head": "conv"}
+    model = {**configure("motion_unet").objective.model, "displacement_head": "field"}
     weights = []
     for name, stops in (("whole", (2,)), ("halves", (1, 2))):
         for steps in stops:

@@ -124,9 +124,9 @@ def test_a_network_to_start_from_may_be_given_more_parts(configure, tmp_path, pa
     start = build_objective(config).model
     start.save_pretrained(tmp_path / "start")
     init = {"init": str(tmp_path / "start")}
-    with_head = {**init, "model": {"displacement_head": "modes"}}
+    with_head = {**init, "model": {"displacement_head": "field"}}
     grown = build_objective(configure("motion_unet", with_head)).model
-    assert grown.config.displacement_head == "modes"
+    assert grown.config.displacement_head == "field"
     assert grown.config.block_out_channels == start.config.block_out_channels
     state = grown.state_dict()
     for name, value in start.state_dict().items():
@@ -134,7 +134,7 @@ def test_a_network_to_start_from_may_be_given_more_parts(configure, tmp_path, pa
     grown.save_pretrained(tmp_path / "grown")
     for model, said in (
         ({"displacement_head": "none"}, "no place for displacement"),
-        ({"motion_max_seq_length": 8, "displacement_head": "modes"}, "size mismatch"),
+        ({"motion_max_seq_length": 8, "displacement_head": "field"}, "size mismatch"),
     ):
         settings = {"init": str(tmp_path / "grown"), "model": model, "num_frames": 4}
         with pytest.raises(SettingsError, match=said) as caught:

@@ -108,8 +108,8 @@ def carry_first_frame(
     Args:
         first_frame_latents: (B, C, H, W).
         region_mask: (B, 1, H, W), 0 ... 1.
-        displacement: (B, 2, F, H, W), from each position to where it came from in frame 0, (x, y) in shares of
-            the window's sides.
+        displacement: (B, 2, F, H', W'), from each position to where it came from in frame 0, (x, y) in shares of
+            the window's sides; of any size.
 
     Returns:
         (B, C, F, H, W).
@@ -126,8 +126,9 @@ def carry_first_frame(
 def carry(
     image: Tensor, displacement: Tensor, *, outside: Literal["zeros", "border"] = "zeros"
 ) -> Tensor:
-    """An image (B, C, H, W) carried along displacements (B, 2, F, H, W) as in `carry_first_frame`: (B, C, F, H, W)."""
-    frames, height, width = displacement.shape[2:]
+    """An image (B, C, H, W) carried along displacements as in `carry_first_frame`: (B, C, F, H, W)."""
+    frames, (height, width) = displacement.shape[2], image.shape[2:]
+    displacement = at_size(displacement, (height, width))
     rows = (torch.arange(height, device=image.device, dtype=torch.float32) + 0.5) / height
     columns = (torch.arange(width, device=image.device, dtype=torch.float32) + 0.5) / width
     here = torch.stack(torch.meshgrid(columns, rows, indexing="xy"), dim=-1)
@@ -135,6 +136,14 @@ def carry(
     grid = rearrange(2 * origin - 1, "b f h w c -> b (f h) w c").to(image.dtype)
     found = F.grid_sample(image, grid, padding_mode=outside, align_corners=False)
     return rearrange(found, "b c (f h) w -> b c f h w", f=frames)
+
+
+def at_size(displacement: Tensor, size: tuple[int, int]) -> Tensor:
+    """Displacements (B, 2, F, H, W) at positions of another grid, each the mean over what it covers: (B, 2, F, h, w)."""
+    if tuple(displacement.shape[-2:]) == size:
+        return displacement
+    flat = F.interpolate(displacement.flatten(1, 2), size=size, mode="area")
+    return rearrange(flat, "b (two f) h w -> b two f h w", two=2)
 
 
 def _filled(latents: Tensor, region_mask: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
-"""Where everything in a frame came from in frame 0, as the network states it: an addition of ours to the paper's U-Net.
+"""Where everything in a frame came from in frame 0, as the embedded network states it: an addition of ours to the paper's.
 
-Axis legend: B batch, F frames, C channels, H W latent rows and columns.
+Axis legend: B batch, C channels, D text channels, F frames, H W rows and columns of positions, K shapes, M modes.
 """
 
 from __future__ import annotations
@@ -9,136 +9,180 @@ import math
 from typing import cast
 
 import torch
+import torch.nn.functional as F
+from diffusers.configuration_utils import ConfigMixin, register_to_config
+from diffusers.models.modeling_utils import ModelMixin
 from einops import rearrange, reduce
 from torch import Tensor, nn
 
+from follow_your_click.models.conditioning import carry
+
 STRENGTH_SIDE = 256  # px: a strength is in px per frame at this side (design)
-REACH_FRAMES = 8  # an output of 1 is the way of this many frames at the asked strength
-CYCLES = 8  # the time of a clip, 0 ... 1, is told as sines and cosines of 1 to 8 cycles
+CYCLES = 8  # of the fastest motion in a clip
+MODES = 2 + 2 * CYCLES  # courses in time that a displacement is mixed from, see `mode_courses`
 SHAPES = 6  # 1, u, v, u u, u v, v v: what a displacement is made of, (u, v) relative to the region
-MODES = 2 + 2 * CYCLES  # courses in time that a mode head mixes: see `mode_courses`
-MODE_CHANNELS = 256
+FINER = (
+    2  # a head states displacements at so many times the latents' resolution in either direction
+)
+MOST_MENDED, LEAST_SHARE = 2.0, 0.25  # see `at_strength`
+SIZES = 6  # numbers that say how large strength and region are, see `region_sizes`
 
 
-class DisplacementHead(nn.Module):
-    """Coefficients of a quadratic map about the region's centre, for the whole clip and per position.
+class DisplacementField(ModelMixin, ConfigMixin):
+    """Displacements out of a motion's words, its strength and the region's shape alone.
 
-    So a turn or a bend is as plain to say as a shift. What holds for all positions comes from the middle block and
-    the time in the clip, the rest from the last features. All of it starts at zero. The result is proportional to
-    the strength, so strength 0 is still, and frame 0 is displaced by nothing.
-
-    With modes, coefficients are also stated once for the clip, as mixtures of fixed courses in time: what a motion
-    does over time is then a few numbers that its words call up, not a curve found frame by frame (the idea of
-    spectral volumes, Li et al., Generative Image Dynamics, arXiv 2309.07906).
+    What a motion does over time is a mixture of fixed courses (the idea of spectral volumes: Li et al., Generative Image
+    Dynamics, arXiv 2309.07906), so its words only have to call up a few numbers: for the whole clip the coefficients of
+    a quadratic map about the region's centre, by which a turn or a bend is as plain to say as a shift; for each position
+    a shift of its own. All of it starts at zero. The result is proportional to the strength and to the clip's length,
+    but for what a large motion changes; strength 0 is still, and frame 0 is displaced by nothing.
 
     Args:
-        middle_channels: C of the middle block.
-        last_channels: C of the last features.
-        time_channels: E of the time embedding, which strength and words are part of; None: no modes.
+        text_channels: D.
+        hidden_size: of what is known of the whole clip.
+        position_channels: of what is known of each position.
     """
 
+    config_name = "config.json"
+
+    @register_to_config
     def __init__(
-        self, middle_channels: int, last_channels: int, time_channels: int | None = None
+        self, text_channels: int = 96, hidden_size: int = 256, position_channels: int = 96
     ) -> None:
         super().__init__()
-        self.norm = nn.LayerNorm(middle_channels)
-        self.linear_in = nn.Linear(middle_channels, middle_channels)
-        self.linear_time = nn.Linear(2 * CYCLES, middle_channels, bias=False)
+        self.linear_in = nn.Linear(text_channels + SIZES, hidden_size)
+        self.linear_middle = nn.Linear(hidden_size, hidden_size)
+        self.linear_out = nn.Linear(hidden_size, 2 * SHAPES * MODES)
+        self.conv_in = nn.Conv2d(SHAPES + 1, position_channels, 3, padding=1)
+        self.convs = nn.ModuleList(
+            nn.Conv2d(position_channels, position_channels, size, padding=size // 2)
+            for size in (3, 1)
+        )
+        # Each position is read in the light of the words (FiLM, Perez et al., arXiv 1709.07871).
+        self.scales_and_shifts = nn.ModuleList(
+            nn.Linear(hidden_size, 2 * position_channels) for _ in self.convs
+        )
+        self.conv_out = nn.Conv2d(position_channels, 2 * MODES, 1)
         self.act = nn.SiLU()
-        self.linear_out = nn.Linear(middle_channels, 2 * SHAPES)
-        self.conv = nn.Conv2d(last_channels, 2 * SHAPES, 3, padding=1)
-        for layer in (self.linear_time, self.linear_out, self.conv):
+        for layer in (self.linear_out, self.conv_out):
             for parameter in layer.parameters():
                 nn.init.zeros_(parameter)
-        self.modes: ModeHead | None = None
-        if time_channels is not None:
-            self.modes = ModeHead(middle_channels + time_channels, last_channels)
 
     def forward(
-        self,
-        middle: Tensor,
-        last: Tensor,
-        mask: Tensor,
-        motion_strength: Tensor | None,
-        time_embedding: Tensor | None = None,
+        self, motion_text: Tensor, mask: Tensor, motion_strength: Tensor, num_frames: int
     ) -> Tensor:
         """Displacements (B, 2, F, H, W), (x, y) in shares of the window's sides.
 
         Args:
-            middle: (B F, C, h, w) after the middle block.
-            last: (B F, C, H, W) before the last convolution, normalised and activated.
-            mask: (B, H, W), 0 ... 1.
-            motion_strength: (B,) px per frame at a window of 256; None: 1.
-            time_embedding: (B F, E); only modes read it.
+            motion_text: (B, D), the mean embedding of the motion prompt.
+            mask: (B, H, W), the region, 0 ... 1.
+            motion_strength: (B,) px per frame at a window of 256.
+            num_frames: F.
         """
-        batch = mask.shape[0]
-        pooled = self.norm(reduce(middle, "n c h w -> n c", "mean"))
-        time = self.linear_time(clip_time(len(middle) // batch).to(pooled)).repeat(batch, 1)
-        whole = self.linear_out(self.act(self.linear_in(pooled) + time))
-        coefficients = rearrange(
-            (self.conv(last) + whole[:, :, None, None]).float(),
-            "(b f) (two shape) h w -> b two shape f h w",
-            b=batch,
-            two=2,
-        )
-        if self.modes is not None and time_embedding is not None:
-            known = torch.cat([pooled, time_embedding], dim=1)
-            coefficients = coefficients + self.modes(known, last, batch)
-        shapes = rearrange(region_shapes(mask.float()), "b shape h w -> b 1 shape 1 h w")
-        ways = (coefficients * shapes).sum(dim=2)
-        reach = ways.new_ones(1) if motion_strength is None else motion_strength.float()
-        reach = reach * (REACH_FRAMES / STRENGTH_SIDE)
-        later = (torch.arange(ways.shape[2], device=ways.device) > 0).to(ways)
-        moved: Tensor = ways * reach.reshape(-1, 1, 1, 1, 1) * later.reshape(1, 1, -1, 1, 1)
-        return moved
+        # Outside the range of half precision and bfloat16: the centre of a region, small strengths.
+        mask, strength = mask.float(), motion_strength.float()
+        courses = mode_courses(num_frames).to(motion_text)
+        shapes = region_shapes(mask)
+        sizes = region_sizes(mask, strength).to(motion_text)
+        known = self.act(self.linear_in(torch.cat([motion_text, sizes], dim=1)))
+        known = self.act(self.linear_middle(known))
+        whole = self.linear_out(known).unflatten(1, (2, SHAPES, MODES)) @ courses.T
+        position = torch.cat([shapes, mask.unsqueeze(1)], dim=1).to(motion_text)
+        position = self.act(self.conv_in(position))
+        for conv, told in zip(self.convs, self.scales_and_shifts, strict=True):
+            scale, shift = rearrange(told(known), "b (two c) -> two b c 1 1", two=2)
+            position = self.act(conv(position) * (1 + scale) + shift)
+        own = rearrange(self.conv_out(position), "b (two m) h w -> b two h w m", two=2) @ courses.T
+        ways = torch.einsum("bdkf,bkhw->bdfhw", whole.float(), shapes)
+        ways = ways + rearrange(own.float(), "b two h w f -> b two f h w")
+        reach = strength * ((num_frames - 1) / STRENGTH_SIDE)
+        return cast(Tensor, ways * reach.reshape(-1, 1, 1, 1, 1))
 
 
-class ModeHead(nn.Module):
-    """Coefficients as mixtures of courses in time: of all shapes for the whole clip, of shifts per position."""
+class DisplacementHead(nn.Module):
+    """What `DisplacementField` says, and a correction out of the network's last features, which starts at zero.
 
-    def __init__(self, known_channels: int, last_channels: int) -> None:
+    At positions half as large as the latents': at the latents' own, a turn of an object of four positions loses a fifth of
+    its way, and a wave two thirds.
+
+    Args:
+        text_channels: D.
+        last_channels: C of the last features.
+    """
+
+    def __init__(self, text_channels: int, last_channels: int) -> None:
         super().__init__()
-        self.linear_in = nn.Linear(known_channels, MODE_CHANNELS)
-        self.act = nn.SiLU()
-        self.linear_out = nn.Linear(MODE_CHANNELS, 2 * SHAPES * MODES)
-        self.conv = nn.Conv2d(last_channels, 2 * MODES, 3, padding=1)
-        for layer in (self.linear_out, self.conv):
-            for parameter in layer.parameters():
-                nn.init.zeros_(parameter)
+        self.field = DisplacementField(text_channels)
+        self.correction = nn.Conv2d(last_channels, 2, 3, padding=1)
+        for parameter in self.correction.parameters():
+            nn.init.zeros_(parameter)
 
-    def forward(self, known: Tensor, last: Tensor, batch: int) -> Tensor:
-        """Coefficients (B, 2, 6, F, H, W).
+    def forward(
+        self,
+        last: Tensor,
+        mask: Tensor,
+        motion_text: Tensor | None,
+        motion_strength: Tensor | None,
+    ) -> Tensor:
+        """Displacements (B, 2, F, 2 H, 2 W), (x, y) in shares of the window's sides.
 
         Args:
-            known: (B F, K), what the network knows of each frame; its mean over the frames is read.
-            last: (B F, C, H, W), likewise.
+            last: (B F, C, H, W) before the last convolution, normalised and activated.
+            mask: (B, H, W), 0 ... 1.
+            motion_text: motion prompt embeddings (B, N, D), or (B F, N, D), whose mean counts; None: nothing is asked for.
+            motion_strength: (B,) px per frame at a window of 256; None: 1.
         """
-        courses = mode_courses(len(known) // batch).to(known)
-        mixed = self.linear_out(
-            self.act(self.linear_in(reduce(known, "(b f) k -> b k", "mean", b=batch)))
+        batch = len(mask)
+        frames = len(last) // batch
+        if motion_text is None:
+            motion_text = last.new_zeros(batch, 1, int(self.field.config.text_channels))
+        if motion_strength is None:
+            motion_strength = last.new_ones(batch)
+        words = reduce(motion_text, "(b f) n d -> b d", "mean", b=batch)
+        stated = self.field(words, finer(mask), motion_strength, frames)
+        corrected = F.interpolate(
+            self.correction(last).float(), scale_factor=FINER, mode="bilinear"
         )
-        mixed = rearrange(mixed, "b (two shape m) -> b two shape m", two=2, shape=SHAPES)
-        whole = (mixed @ courses.T).float()[..., None, None]
-        shifts = self.conv(reduce(last, "(b f) c h w -> b c h w", "mean", b=batch))
-        shifts = rearrange(shifts, "b (two m) h w -> b two h w m", two=2) @ courses.T
-        shifts = rearrange(shifts.float(), "b two h w f -> b two 1 f h w")
-        rest = whole.new_zeros(1, 1, SHAPES - 1, 1, 1, 1)
-        spread = torch.cat([shifts, rest.expand(*shifts.shape[:2], -1, *shifts.shape[3:])], dim=2)
-        return cast(Tensor, whole + spread)
+        corrected = rearrange(corrected, "(b f) c h w -> b c f h w", b=batch)
+        reach = motion_strength.float() * ((frames - 1) / STRENGTH_SIDE)
+        later = (torch.arange(frames, device=last.device) > 0).to(reach)
+        corrected = corrected * reach.reshape(-1, 1, 1, 1, 1) * later.reshape(-1, 1, 1)
+        return cast(Tensor, stated + corrected)
+
+
+def at_strength(displacement: Tensor, mask: Tensor, motion_strength: Tensor) -> Tensor:
+    """A displacement made as strong as it was asked to be: the region's mean motion becomes the strength.
+
+    What a network states falls short where it is not sure of the words. A factor of two is the most that is mended, and
+    what moves by less than a quarter of the strength is left as it is: the words may ask for stillness.
+
+    Args:
+        displacement: (B, 2, F, H, W), in shares of the window's sides.
+        mask: (B, h, w), the region at frame 0, 0 ... 1.
+        motion_strength: (B,) px per frame at a window of 256.
+    """
+    size = (displacement.shape[-2], displacement.shape[-1])
+    region = F.interpolate(mask.float().unsqueeze(1), size=size, mode="bilinear")
+    covered = carry(region, displacement)[:, 0, :-1]
+    way = torch.linalg.vector_norm(displacement.float().diff(dim=2), dim=1)
+    speeds = (way * covered).sum((2, 3)) / covered.sum((2, 3)).clamp(min=1e-3)
+    speed = STRENGTH_SIDE * speeds.mean(dim=1)
+    asked = motion_strength.to(speed)
+    factor = (asked / speed.clamp(min=1e-6)).clamp(1 / MOST_MENDED, MOST_MENDED)
+    factor = torch.where(speed < LEAST_SHARE * asked, torch.ones_like(factor), factor)
+    return displacement * factor.to(displacement).reshape(-1, 1, 1, 1, 1)
+
+
+def finer(mask: Tensor) -> Tensor:
+    """A region (B, H, W) of latent positions at the head's own: (B, 2 H, 2 W)."""
+    return F.interpolate(mask.float().unsqueeze(1), scale_factor=FINER, mode="bilinear")[:, 0]
 
 
 def mode_courses(num_frames: int) -> Tensor:
-    """Courses in time that start at 0: t, t t, and sin and 1 - cos of 1 to 8 cycles over the clip: (F, MODES)."""
+    """Courses in time that start at 0: t, t t, and sin and 1 - cos of 1 to 8 cycles over the clip: (F, M)."""
     time = torch.arange(num_frames) / max(num_frames - 1, 1)
     angle = 2 * math.pi * time[:, None] * torch.arange(1, CYCLES + 1)
     return torch.cat([time[:, None], time[:, None].square(), angle.sin(), 1 - angle.cos()], dim=1)
-
-
-def clip_time(num_frames: int) -> Tensor:
-    """Sines and cosines of the time of each frame, 0 at the first and 1 at the last: (F, 2 CYCLES)."""
-    time = torch.arange(num_frames) / max(num_frames - 1, 1)
-    angle = 2 * math.pi * time[:, None] * torch.arange(1, CYCLES + 1)
-    return torch.cat([angle.sin(), angle.cos()], dim=1)
 
 
 def region_shapes(mask: Tensor) -> Tensor:
@@ -148,15 +192,37 @@ def region_shapes(mask: Tensor) -> Tensor:
     positions do not outweigh it.
     """
     height, width = mask.shape[-2:]
-    rows = torch.arange(height, device=mask.device, dtype=mask.dtype)
-    columns = torch.arange(width, device=mask.device, dtype=mask.dtype)
-    total = mask.sum((1, 2)).clamp(min=1e-3)
+    centre_x, centre_y, spread_x, spread_y = _moments(mask)
 
-    def relative(axis: Tensor, share: Tensor) -> Tensor:
-        centre = (share * axis).sum(1, keepdim=True)
-        spread = (share * (axis - centre).square()).sum(1, keepdim=True) + 1 / 12
-        return ((axis - centre) / (3 * spread).sqrt()).clamp(-2, 2)
+    def relative(length: int, centre: Tensor, spread: Tensor) -> Tensor:
+        axis = torch.arange(length, device=mask.device, dtype=mask.dtype)
+        return ((axis - centre[:, None]) / (math.sqrt(3) * spread[:, None])).clamp(-2, 2)
 
-    u = relative(columns, mask.sum(1) / total[:, None])[:, None, :].expand_as(mask)
-    v = relative(rows, mask.sum(2) / total[:, None])[:, :, None].expand_as(mask)
+    u = relative(width, centre_x, spread_x)[:, None, :].expand_as(mask)
+    v = relative(height, centre_y, spread_y)[:, :, None].expand_as(mask)
     return torch.stack([torch.ones_like(u), u, v, u * u, u * v, v * v], dim=1)
+
+
+def region_sizes(mask: Tensor, motion_strength: Tensor) -> Tensor:
+    """(B, H, W), (B,) -> (B, 6): logarithms of strength, spread in x and y, and area; strength over either spread."""
+    height, width = mask.shape[-2:]
+    *_, spread_x, spread_y = _moments(mask)
+    area = reduce(mask, "b h w -> b", "mean").clamp(min=1e-3)
+    spreads = torch.stack([spread_x / width, spread_y / height], dim=1)
+    pace = (motion_strength[:, None] / STRENGTH_SIDE / spreads).clamp(max=0.3)
+    logarithms = torch.stack([motion_strength + 0.1, *spreads.unbind(1), area], dim=1).log()
+    return torch.cat([logarithms, 10 * pace], dim=1)
+
+
+def _moments(mask: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Centre and spread of a region in positions: x, y, and standard deviations, (B,) each."""
+    total = reduce(mask, "b h w -> b", "sum").clamp(min=1e-3)
+
+    def along(share: Tensor) -> tuple[Tensor, Tensor]:
+        axis = torch.arange(share.shape[1], device=mask.device, dtype=mask.dtype)
+        centre = (share * axis).sum(dim=1) / total
+        spread = (share * (axis - centre[:, None]).square()).sum(dim=1) / total + 1 / 12
+        return centre, spread.sqrt()
+
+    (x, spread_x), (y, spread_y) = along(mask.sum(dim=1)), along(mask.sum(dim=2))
+    return x, y, spread_x, spread_y

@@ -36,9 +36,9 @@ from follow_your_click.models.unet_blocks import (
 
 @dataclass
 class RegionalMotionOutput(UNetMotionOutput):
-    """sample (B, out_channels, F, H, W); displacement (B, 2, F, H, W) if the network has that head.
+    """sample (B, out_channels, F, H, W); displacement (B, 2, F, 2 H, 2 W) if the network has that head.
 
-    The displacement goes from each position of a frame to where it came from in frame 0: (x, y) in shares of the
+    The displacement goes from each half position of a frame to where it came from in frame 0: (x, y) in shares of the
     window's sides.
     """
 
@@ -72,8 +72,8 @@ class RegionalMotionUNet(
         use_motion_mid_block: a motion module in the middle block too (named as in diffusers).
         pooled_motion_text: "none" as in the paper; with "mean" the motion prompt's mean embedding is also added to
             the time embedding, as SDXL adds its pooled text (an addition of ours, starts at zero).
-        displacement_head: "none" as in the paper; with "conv" the network also says where each position came from
-            in frame 0 (an addition of ours, starts at zero): see `DisplacementHead`. "modes": the same, with modes.
+        displacement_head: "none" as in the paper; with "field" the network also says where each position came from
+            in frame 0 (an addition of ours, starts at zero): see `DisplacementHead`.
         motion_strength_scale: factor before the sinusoidal embedding of the strength, which resolves steps of
             about 1; strengths are small numbers with meaningful fractions.
     """
@@ -112,7 +112,7 @@ class RegionalMotionUNet(
         use_motion_mid_block: bool = False,
         motion_strength_scale: float = 1.0,
         pooled_motion_text: Literal["none", "mean"] = "none",
-        displacement_head: Literal["none", "conv", "modes"] = "none",
+        displacement_head: Literal["none", "field"] = "none",
     ) -> None:
         super().__init__()
         levels = len(block_out_channels)
@@ -170,7 +170,7 @@ class RegionalMotionUNet(
                     f" {2 * out_channels + 1}: it needs the region mask"
                 )
             self.displacement = DisplacementHead(
-                block_out_channels[-1], first, time_dim if displacement_head == "modes" else None
+                motion_cross_attention_dim or cross_attention_dim, first
             )
 
     def forward(
@@ -237,7 +237,7 @@ class RegionalMotionUNet(
         if down_block_additional_residuals is not None:
             pairs = zip(skips, down_block_additional_residuals, strict=True)
             skips = [skip + residual for skip, residual in pairs]
-        hidden = middle = self.mid_block(hidden, conditions)
+        hidden = self.mid_block(hidden, conditions)
         if mid_block_additional_residual is not None:
             hidden = hidden + mid_block_additional_residual
         for up_block in self.up_blocks:
@@ -253,7 +253,9 @@ class RegionalMotionUNet(
         displacement = None
         if self.displacement is not None:
             mask = sample[:, self.config.out_channels, 0]
-            displacement = self.displacement(middle, hidden, mask, motion_strength, time)
+            displacement = self.displacement(
+                hidden, mask, motion_encoder_hidden_states, motion_strength
+            )
         return RegionalMotionOutput(sample=output, displacement=displacement)
 
     def _projected(self, image_embeds: list[Tensor] | None) -> list[Tensor] | None:

@@ -85,10 +85,28 @@ class ClickNetworkSettings(Strict):
     rounds: int = Field(default=2, ge=1, le=6)
 
 
+class DisplacementFieldSettings(Strict):
+    """Training of `DisplacementField` on the masks and displacements of procedural clips; settings as of the U-Net's.
+
+    `init`: a trained field to go on from (then `model` is not used).
+    """
+
+    kind: Literal["displacement_field"]
+    model: dict[str, Any] = {}
+    init: str | None = None
+    text_encoder: str
+    size: int = Field(default=64, ge=32, multiple_of=8)
+    num_frames: int = Field(default=16, ge=2)
+    motion_weights: dict[str, float] | None = None
+    motion_prompt_dropout: Share = 0.02
+    clip_uses: int = Field(default=16, ge=1)
+
+
 class MotionUNetSettings(Strict):
     """Training of `RegionalMotionUNet` on procedural clips, conditions as in the paper.
 
     Given shards of filmed clips (`TrainingConfig.shards`), a share `filmed_share` of every batch is drawn from them.
+    `displacement_field`: a trained one, which goes into the network as it is.
     `num_inference_steps`, `guidance_scale` and the two window strengths are not used in training: they go
     into the exported model's preset.json (see `presets.Preset`).
     """
@@ -97,6 +115,7 @@ class MotionUNetSettings(Strict):
     model: dict[str, Any] = {}
     vae: str
     text_encoder: str
+    displacement_field: str | None = None
     size: int = Field(default=128, ge=32, multiple_of=8)
     num_frames: int = Field(default=16, ge=2)
     motion_weights: dict[str, float] | None = None
@@ -118,7 +137,11 @@ class MotionUNetSettings(Strict):
 
 
 Objective = Annotated[
-    AutoencoderSettings | TextEncoderSettings | ClickNetworkSettings | MotionUNetSettings,
+    AutoencoderSettings
+    | TextEncoderSettings
+    | ClickNetworkSettings
+    | DisplacementFieldSettings
+    | MotionUNetSettings,
     Field(discriminator="kind"),
 ]
 

@@ -21,6 +21,7 @@ from follow_your_click.data.filmed import FilmedBatch, FilmedClips
 from follow_your_click.data.procedural import ClipBatch, ClipRequest, ProceduralClips
 from follow_your_click.errors import SettingsError
 from follow_your_click.models.conditioning import (
+    at_size,
     carry_first_frame,
     denoiser_input,
     draw_mask_ratios,
@@ -31,6 +32,7 @@ from follow_your_click.models.text_encoder import encode_text
 from follow_your_click.models.unet import RegionalMotionUNet
 from follow_your_click.pipeline import RegionalAnimationOutput, RegionalAnimationPipeline
 from follow_your_click.training.config import MotionUNetSettings
+from follow_your_click.training.displacement_field import at_positions, displacement_loss
 from follow_your_click.training.objective import SEED_STRIDE, step_generator
 
 FPS = 8.0  # frames per second of every procedural clip
@@ -39,13 +41,6 @@ VALIDATION_MOTIONS = (
     *("swing", "bounce", "grow"),
 )
 VALIDATION_STRENGTH = 3.0
-
-# Weights of a displacement's error against those on the object itself, which count 1 (tuned).
-PASSED_WEIGHT = 0.2
-ELSEWHERE_WEIGHT = 0.002
-VELOCITY_WEIGHT = 0.5
-FAR_OFF = 5.0
-STILL = 1e-4  # share of the window: a smaller displacement counts as none
 
 
 @dataclass(frozen=True)
@@ -107,9 +102,9 @@ class MotionUNetObjective:
             raise SettingsError(
                 f"got batch_size {batch_size}; expected a multiple of clip_uses {uses}"
             )
-        return _joined(
-            [self._rendered(batch_size // uses, seed, step - age) for age in range(uses)]
-        )
+        # The oldest first: so the cache drops what is not needed again.
+        ages = reversed(range(uses))
+        return _joined([self._rendered(batch_size // uses, seed, step - age) for age in ages])
 
     def _render(self, count: int, seed: int, step: int) -> LatentBatch:
         # Wrapped to a positive seed: the first steps of a run also use "earlier" clips.
@@ -158,10 +153,10 @@ class MotionUNetObjective:
             latents=latents,
             region_mask=latent_region_mask(clips.region_mask, size),
             moving=moving,
-            displacement=_at_latents(clips.displacement, size),
+            displacement=at_positions(clips.displacement, size),
             validity=torch.ones_like(moving)
             if filmed is None
-            else _at_latents(filmed.displacement_validity, size)[:, 0],
+            else at_positions(filmed.displacement_validity, size)[:, 0],
             caption_embeds=embeds[:batch],
             motion_embeds=embeds[batch:],
             motion_strength=clips.motion_strength,
@@ -211,9 +206,9 @@ class MotionUNetObjective:
         region = (error * area).sum() / area.sum().clamp(min=1)
         figures = {"v_mse": error.mean().detach(), "v_mse_region": region.detach()}
         if output.displacement is not None:
-            off = displacement_loss(
-                output.displacement, batch.displacement, batch.moving, batch.validity
-            )
+            size = (latents.shape[-2], latents.shape[-1])
+            stated = at_size(output.displacement, size)
+            off = displacement_loss(stated, batch.displacement, batch.moving, batch.validity)
             loss = loss + settings.displacement_loss_weight * off
             figures["displacement_error"] = off.detach()
         return {"loss": loss, **figures}
@@ -272,51 +267,6 @@ class MotionUNetObjective:
         frames = cast(RegionalAnimationOutput, sampled).frames * 2 - 1
         figures = {name: float(value) for name, value in losses.items()}
         return figures, contact_sheet(clips.frames, frames)
-
-
-def displacement_loss(
-    predicted: Tensor, true: Tensor, moving: Tensor, validity: Tensor | None = None
-) -> Tensor:
-    """Squared error of displacements and of their change from frame to frame, relative to the clip's own: a scalar.
-
-    Squared, because absolute errors pull a motion that few clips show to the nothing that most show of it.
-
-    The object itself counts most, what it passes over less, the rest hardly: there the displacement only must not
-    lead into the object. Clips in which nothing moves say nothing.
-
-    Args:
-        predicted, true: (B, 2, F, h, w).
-        moving: (B, F, h, w), the object's coverage.
-        validity: (B, F, h, w), how far `true` is known; None: fully.
-    """
-    known = torch.ones_like(moving) if validity is None else validity
-    passed = torch.nn.functional.max_pool2d(moving.amax(dim=1, keepdim=True), 3, 1, 1)
-    weight = (moving + PASSED_WEIGHT * passed + ELSEWHERE_WEIGHT).unsqueeze(1)
-    total = torch.zeros((), device=predicted.device)
-    for order, share in ((0, 1.0), (1, VELOCITY_WEIGHT)):
-        # A change from frame to frame is known where both frames are.
-        sure = known[:, None, order:] * (known[:, None, :-order] if order else 1)
-        found, wanted, at = predicted.float(), true, weight[:, :, order:] * sure
-        if order:
-            found, wanted = found.diff(dim=2), wanted.diff(dim=2)
-        covered = moving[:, None, order:] * sure
-        size = (wanted.square() * covered).sum((1, 2, 3, 4))
-        size = size / covered.sum((1, 2, 3, 4)).clamp(min=1)
-        error = ((found - wanted).square() * at).sum((1, 2, 3, 4)) / at.sum((1, 2, 3, 4)).clamp(
-            min=1e-6
-        )
-        relative = error / size.clamp(min=STILL**2) * (size > STILL**2)
-        # A clip that is wrong by far more than its own motion must not outweigh all others.
-        total = total + share * (relative / (1 + relative / FAR_OFF)).mean()
-    return total
-
-
-def _at_latents(displacement: Tensor, size: tuple[int, int]) -> Tensor:
-    """(B, F, 2, H, W) at pixels -> (B, 2, F, h, w) at latent positions."""
-    frames = displacement.shape[1]
-    flat = rearrange(displacement, "b f c h w -> (b f) c h w")
-    small = torch.nn.functional.interpolate(flat, size=size, mode="area")
-    return rearrange(small, "(b f) c h w -> b c f h w", f=frames)
 
 
 def contact_sheet(truth: Tensor, sampled: Tensor, *, every: int = 3) -> Image.Image:

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from follow_your_click.data.click_examples import ClickExamples
 from follow_your_click.data.filmed import FilmedClips
+from follow_your_click.data.motion_prompts import WordingSplit
 from follow_your_click.data.photos import PictureLibrary, load_library
 from follow_your_click.data.procedural import ProceduralClips
 from follow_your_click.data.shards import ShardReader, is_build
@@ -20,6 +21,7 @@ from follow_your_click.errors import ModelError, SettingsError
 from follow_your_click.models.autoencoder import ConvAutoencoder
 from follow_your_click.models.checkpoints import Model, load_component
 from follow_your_click.models.click_network import ClickNetwork
+from follow_your_click.models.displacement import DisplacementField
 from follow_your_click.models.schedulers import paper_scheduler
 from follow_your_click.models.text_encoder import MotionTextEncoder, load_tokenizer
 from follow_your_click.models.unet import RegionalMotionUNet
@@ -28,12 +30,14 @@ from follow_your_click.training.click_network import ClickObjective
 from follow_your_click.training.config import (
     AutoencoderSettings,
     ClickNetworkSettings,
+    DisplacementFieldSettings,
     MotionUNetSettings,
     TrainingConfig,
     load_config,
     parse_overrides,
     read_values,
 )
+from follow_your_click.training.displacement_field import DisplacementFieldObjective
 from follow_your_click.training.export import export
 from follow_your_click.training.full_size.config import KIND
 from follow_your_click.training.motion_unet import MotionUNetObjective
@@ -50,7 +54,7 @@ def train(config: str | Path, *, overrides: Sequence[str] = ()) -> Path:
     """Train what a config describes; run again with the same output, it goes on where it stopped.
 
     Args:
-        config: a YAML file or the name of a recipe of the package ("mini-vae", "mini-text", "mini", "sd15-webvid").
+        config: a YAML file or the name of a recipe of the package ("mini-vae", "mini-text", "mini-motion", "mini", "sd15-webvid").
         overrides: "key=value" with dotted keys.
 
     Returns:
@@ -115,9 +119,62 @@ def build_objective(config: TrainingConfig) -> Objective:
         return _motion_unet_objective(config, settings)
     if isinstance(settings, ClickNetworkSettings):
         return _click_objective(config, settings)
-    nouns = {picture.noun for picture in load_library(config.data, split="train").cutouts}
+    if isinstance(settings, DisplacementFieldSettings):
+        return _displacement_objective(config, settings)
     classifier = MotionClassifier(_new_model(MotionTextEncoder, settings.model))
-    return TextEncoderObjective(classifier, sorted({n for n in nouns if n} | set(FALLBACK_NOUNS)))
+    return TextEncoderObjective(classifier, _nouns(config))
+
+
+def _nouns(config: TrainingConfig) -> list[str]:
+    """What things are called that prompts may speak of."""
+    nouns = {picture.noun for picture in load_library(config.data, split="train").cutouts}
+    return sorted({noun for noun in nouns if noun} | set(FALLBACK_NOUNS))
+
+
+def _displacement_objective(
+    config: TrainingConfig, settings: DisplacementFieldSettings
+) -> DisplacementFieldObjective:
+    text_encoder = _text_encoder(config, settings.text_encoder)
+    channels = int(text_encoder.config.hidden_size)
+    field: DisplacementField = (
+        _new_model(DisplacementField, {"text_channels": channels, **settings.model})
+        if settings.init is None
+        else load_component(DisplacementField, settings.init)
+    )
+    if field.config.text_channels != channels:
+        raise ModelError(
+            f"the displacement field is made for text embeddings of {field.config.text_channels};"
+            f" expected {channels}, as {settings.text_encoder} gives"
+        )
+    return DisplacementFieldObjective(
+        model=field.to(torch.device(config.device)),
+        text_encoder=text_encoder,
+        clips=_procedural_clips(config, settings, "train"),
+        validation_clips=_procedural_clips(config, settings, "held_out"),
+        nouns=_nouns(config),
+        settings=settings,
+    )
+
+
+def _text_encoder(config: TrainingConfig, location: str) -> MotionTextEncoder:
+    encoder: MotionTextEncoder = load_component(MotionTextEncoder, location)
+    encoder.to(torch.device(config.device)).eval().requires_grad_(False)
+    return encoder
+
+
+def _procedural_clips(
+    config: TrainingConfig,
+    settings: DisplacementFieldSettings | MotionUNetSettings,
+    split: WordingSplit,
+) -> ProceduralClips:
+    library: PictureLibrary = load_library(config.data, split=split).to(torch.device(config.device))
+    return ProceduralClips(
+        library,
+        size=settings.size,
+        num_frames=settings.num_frames,
+        wordings=split,
+        motion_weights=settings.motion_weights,
+    )
 
 
 def _click_objective(config: TrainingConfig, settings: ClickNetworkSettings) -> ClickObjective:
@@ -162,8 +219,7 @@ def _motion_unet_objective(
 ) -> MotionUNetObjective:
     device = torch.device(config.device)
     vae = load_component(ConvAutoencoder, settings.vae).to(device).eval().requires_grad_(False)
-    text_encoder = load_component(MotionTextEncoder, settings.text_encoder)
-    text_encoder = text_encoder.to(device).eval().requires_grad_(False)
+    text_encoder = _text_encoder(config, settings.text_encoder)
     channels = int(vae.config.latent_channels)
     text_dim = int(text_encoder.config.hidden_size)
     shape = {
@@ -183,27 +239,38 @@ def _motion_unet_objective(
             f"got num_frames {settings.num_frames}; the network takes {most} at most"
         )
 
-    def clips(split: Any) -> ProceduralClips:
-        library: PictureLibrary = load_library(config.data, split=split).to(device)
-        return ProceduralClips(
-            library,
-            size=settings.size,
-            num_frames=settings.num_frames,
-            wordings=split,
-            motion_weights=settings.motion_weights,
-        )
+    if settings.displacement_field is not None:
+        _put_in(settings.displacement_field, unet)
 
     return MotionUNetObjective(
         model=unet,
         vae=vae,
         text_encoder=text_encoder,
         tokenizer=load_tokenizer(),
-        clips=clips("train"),
-        validation_clips=clips("held_out"),
+        clips=_procedural_clips(config, settings, "train"),
+        validation_clips=_procedural_clips(config, settings, "held_out"),
         scheduler=paper_scheduler(),
         settings=settings,
         filmed=_filmed_clips(config, settings),
     )
+
+
+def _put_in(location: str, unet: RegionalMotionUNet) -> None:
+    """A trained displacement field becomes the network's, and is not trained further."""
+    field = load_component(DisplacementField, location)
+    if unet.displacement is None:
+        raise SettingsError(
+            "got objective.displacement_field for a network without a displacement head;"
+            " set objective.model.displacement_head to field"
+        )
+    try:
+        unet.displacement.field.load_state_dict(field.state_dict())
+    except RuntimeError as error:
+        raise ModelError(
+            f"{location} does not fit the network: expected text embeddings of"
+            f" {unet.displacement.field.config.text_channels}, and the usual sizes"
+        ) from error
+    unet.displacement.field.requires_grad_(False)
 
 
 def _new_model(kind: type[Model], settings: dict[str, Any]) -> Model:

@@ -1,0 +1,205 @@
+"""Objective of the displacement field: how a region is displaced, told words, strength and mask. No picture is looked at.
+
+Axis legend: B batch, D text channels, F frames, H W rows and columns of the window, h w of the head's positions.
+"""
+
+from __future__ import annotations
+
+import random as random_module
+from dataclasses import dataclass, field, fields
+from functools import lru_cache
+
+import torch
+from einops import rearrange
+from PIL import Image
+from torch import Tensor, nn
+from transformers import PreTrainedTokenizerFast
+
+from follow_your_click.data.motion_prompts import MOTIONS, WordingSplit, sample_prompt
+from follow_your_click.data.procedural import ClipBatch, ClipRequest, ProceduralClips
+from follow_your_click.errors import SettingsError
+from follow_your_click.models.conditioning import latent_region_mask
+from follow_your_click.models.displacement import FINER, DisplacementField, finer
+from follow_your_click.models.text_encoder import encode_text, load_tokenizer
+from follow_your_click.training.config import DisplacementFieldSettings
+from follow_your_click.training.objective import SEED_STRIDE, step_generator
+
+LATENT_POSITION = 8  # px per latent position
+VALIDATION_CLIPS = 4  # of each motion
+
+# Weights of a displacement's error against those on the object itself, which count 1 (tuned).
+PASSED_WEIGHT = 0.2
+ELSEWHERE_WEIGHT = 0.002
+VELOCITY_WEIGHT = 0.5
+FAR_OFF = 5.0
+STILL = 1e-4  # share of the window: a smaller displacement counts as none
+
+
+@dataclass(frozen=True)
+class GeometryBatch:
+    """What a clip is, but for its pictures.
+
+    region_mask: (B, h, w). moving: (B, F, h, w). displacement: (B, 2, F, h, w). motion_strength: (B,).
+    """
+
+    region_mask: Tensor
+    moving: Tensor
+    displacement: Tensor
+    motion_strength: Tensor
+
+
+@dataclass
+class DisplacementFieldObjective:
+    """The displacement's error on procedural clips, each with prompts drawn anew at every step.
+
+    Args:
+        model: the field under training.
+        text_encoder: frozen.
+        clips: where training clips come from.
+        validation_clips: held-out photos and cut-outs.
+        nouns: names of things, mixed into the wordings.
+    """
+
+    model: DisplacementField
+    text_encoder: nn.Module
+    clips: ProceduralClips
+    validation_clips: ProceduralClips
+    nouns: list[str]
+    settings: DisplacementFieldSettings
+    tokenizer: PreTrainedTokenizerFast = field(default_factory=load_tokenizer)
+
+    def __post_init__(self) -> None:
+        # Rendering a clip takes a hundred times as long as a training step on it.
+        self._rendered = lru_cache(maxsize=self.settings.clip_uses)(self._render)
+
+    def batch(self, batch_size: int, *, seed: int, step: int) -> tuple[GeometryBatch, Tensor]:
+        """Clips of this step and of the `clip_uses - 1` steps before it, and their texts (B, D)."""
+        uses = self.settings.clip_uses
+        if batch_size % uses:
+            raise SettingsError(
+                f"got batch_size {batch_size}; expected a multiple of clip_uses {uses}"
+            )
+        # The oldest first: so the cache drops what is not needed again.
+        ages = reversed(range(uses))
+        found = [self._rendered(batch_size // uses, seed, step - age) for age in ages]
+        parts, motions = zip(*found, strict=True)
+        geometry = GeometryBatch(
+            *(torch.cat([getattr(part, f.name) for part in parts]) for f in fields(GeometryBatch))
+        )
+        random = random_module.Random(seed * SEED_STRIDE + step)
+        return geometry, self._texts([m for some in motions for m in some], random, "train")
+
+    def _render(self, count: int, seed: int, step: int) -> tuple[GeometryBatch, list[str]]:
+        # Wrapped to a positive seed: the first steps of a run also use "earlier" clips.
+        generator = step_generator(seed, step % (SEED_STRIDE // 2), self._device)
+        clips = self.clips.sample(count, generator, self._device)
+        return geometry_of(clips), clips.motions
+
+    @property
+    def _device(self) -> torch.device:
+        return self.model.linear_in.weight.device
+
+    @torch.no_grad()
+    def _texts(
+        self, motions: list[str], random: random_module.Random, split: WordingSplit
+    ) -> Tensor:
+        """A prompt's mean embedding for each motion, (B, D); some are dropped to ""."""
+        prompts = []
+        for motion in motions:
+            noun = random.choice((None, None, random.choice(self.nouns)))
+            prompt = sample_prompt(motion, noun=noun, random=random, split=split)
+            dropped = split == "train" and random.random() < self.settings.motion_prompt_dropout
+            prompts.append("" if dropped else prompt)
+        return encode_text(self.text_encoder, self.tokenizer, prompts).mean(dim=1)
+
+    def loss(
+        self, batch: tuple[GeometryBatch, Tensor], *, generator: torch.Generator
+    ) -> dict[str, Tensor]:
+        """The error of the displacement and of its change from frame to frame, relative to the clip's own."""
+        del generator
+        geometry, texts = batch
+        return {"loss": self._loss_of(self.model, geometry, texts)}
+
+    @staticmethod
+    def _loss_of(model: nn.Module, geometry: GeometryBatch, texts: Tensor) -> Tensor:
+        frames = geometry.moving.shape[1]
+        found = model(texts, geometry.region_mask, geometry.motion_strength, frames)
+        return displacement_loss(found, geometry.displacement, geometry.moving)
+
+    def validate(self, model: nn.Module) -> tuple[dict[str, float], Image.Image | None]:
+        """The error on fixed held-out photos and objects, in training wordings and in held-out ones."""
+        generator = torch.Generator(self._device).manual_seed(0)
+        motions = [motion for motion in MOTIONS if motion != "still"] * VALIDATION_CLIPS
+        clips = self.validation_clips.sample_requests(
+            [ClipRequest(motion) for motion in motions], generator, self._device
+        )
+        geometry = geometry_of(clips)
+        splits: tuple[WordingSplit, ...] = ("train", "held_out")
+        return {
+            f"displacement_error_{split}_wordings": float(
+                self._loss_of(
+                    model,
+                    geometry,
+                    self._texts(motions, random_module.Random(0), split),
+                )
+            )
+            for split in splits
+        }, None
+
+
+def geometry_of(clips: ClipBatch) -> GeometryBatch:
+    """A rendered clip's masks and displacements at the head's positions; the region is known at the latents' only."""
+    count, size = clips.frames.shape[0], clips.frames.shape[-1] // LATENT_POSITION
+    fine = (FINER * size, FINER * size)
+    moving = latent_region_mask(clips.moving_mask.flatten(0, 1), fine)
+    return GeometryBatch(
+        region_mask=finer(latent_region_mask(clips.region_mask, (size, size))[:, 0]),
+        moving=rearrange(moving, "(b f) 1 h w -> b f h w", b=count),
+        displacement=at_positions(clips.displacement, fine),
+        motion_strength=clips.motion_strength,
+    )
+
+
+def displacement_loss(
+    predicted: Tensor, true: Tensor, moving: Tensor, validity: Tensor | None = None
+) -> Tensor:
+    """Squared error of displacements and of their change from frame to frame, relative to the clip's own: a scalar.
+
+    Squared, because absolute errors pull a motion that few clips show to the nothing that most show of it.
+
+    The object itself counts most, what it passes over less, the rest hardly: there the displacement only must not
+    lead into the object. Clips in which nothing moves say nothing.
+
+    Args:
+        predicted, true: (B, 2, F, h, w).
+        moving: (B, F, h, w), the object's coverage.
+        validity: (B, F, h, w), how far `true` is known; None: fully.
+    """
+    known = torch.ones_like(moving) if validity is None else validity
+    passed = torch.nn.functional.max_pool2d(moving.amax(dim=1, keepdim=True), 3, 1, 1)
+    weight = (moving + PASSED_WEIGHT * passed + ELSEWHERE_WEIGHT).unsqueeze(1)
+    total = torch.zeros((), device=predicted.device)
+    for order, share in ((0, 1.0), (1, VELOCITY_WEIGHT)):
+        # A change from frame to frame is known where both frames are.
+        sure = known[:, None, order:] * (known[:, None, :-order] if order else 1)
+        found, wanted, at = predicted.float(), true, weight[:, :, order:] * sure
+        if order:
+            found, wanted = found.diff(dim=2), wanted.diff(dim=2)
+        covered = moving[:, None, order:] * sure
+        size = (wanted.square() * covered).sum((1, 2, 3, 4))
+        size = size / covered.sum((1, 2, 3, 4)).clamp(min=1)
+        error = ((found - wanted).square() * at).sum((1, 2, 3, 4)) / at.sum((1, 2, 3, 4)).clamp(
+            min=1e-6
+        )
+        relative = error / size.clamp(min=STILL**2) * (size > STILL**2)
+        # A clip that is wrong by far more than its own motion must not outweigh all others.
+        total = total + share * (relative / (1 + relative / FAR_OFF)).mean()
+    return total
+
+
+def at_positions(displacement: Tensor, size: tuple[int, int]) -> Tensor:
+    """(B, F, 2, H, W) at pixels -> (B, 2, F, h, w) at larger positions."""
+    frames = displacement.shape[1]
+    flat = rearrange(displacement, "b f c h w -> (b f) c h w")
+    small = torch.nn.functional.interpolate(flat, size=size, mode="area")
+    return rearrange(small, "(b f) c h w -> b c f h w", f=frames)
