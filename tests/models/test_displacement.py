@@ -15,6 +15,7 @@ from follow_your_click.models.displacement import (
     mode_courses,
     region_shapes,
     region_sizes,
+    varied,
 )
 from follow_your_click.models.unet import RegionalMotionUNet
 
@@ -212,6 +213,36 @@ def test_a_turn_is_as_strong_as_the_mean_of_its_points():
     strength = 256 * pace * 0.3 * 2 / 3
     found = at_strength(turned, mask, torch.tensor([strength]))
     torch.testing.assert_close(found, turned, rtol=0.03, atol=1e-4)
+
+
+def test_without_draws_nothing_varies():
+    moved, mask = torch.randn(2, 2, 5, 8, 8), torch.ones(2, 8, 8)
+    torch.testing.assert_close(varied(moved, mask, torch.zeros(2, 2)), moved)
+
+
+def test_a_pace_changes_when_and_not_how_far():
+    mask, moved = torch.ones(1, 8, 8), shift(4.0, frames=9)
+    early, late = (
+        varied(moved, mask, torch.tensor([[draw, 0.0]]))[0, 0, :, 3, 3] for draw in (-1.0, 1.0)
+    )
+    even = moved[0, 0, :, 3, 3]
+    for course in (early, late):
+        torch.testing.assert_close(course[[0, 8]], even[[0, 8]])
+        assert (course.diff() < 0).all()
+    assert (early[1:8] < even[1:8]).all() and (even[1:8] < late[1:8]).all()
+
+
+def test_a_turned_path_is_as_long_and_an_object_turned_about_itself_stays_in_place():
+    axis = torch.arange(16) - 7.5
+    y, x = torch.meshgrid(axis, axis, indexing="ij")
+    spin = 0.01 * torch.stack([y, -x])[None, :, None] * torch.arange(4)[:, None, None]
+    mask = torch.ones(1, 16, 16)
+    torch.testing.assert_close(varied(spin, mask, torch.tensor([[0.0, 2.0]])), spin)
+    path = shift(4.0)
+    turned = varied(path, mask, torch.tensor([[0.0, 2.0]]))
+    torch.testing.assert_close(turned.norm(dim=1), path.norm(dim=1))
+    angle = torch.atan2(turned[0, 1, 1, 0, 0], turned[0, 0, 1, 0, 0]).abs()
+    assert 0.1 < math.pi - angle < 0.2
 
 
 def test_a_field_in_half_precision_stays_near_its_own():

@@ -25,6 +25,7 @@ FINER = (
     2  # a head states displacements at so many times the latents' resolution in either direction
 )
 MOST_MENDED, LEAST_SHARE = 2.0, 0.25  # see `at_strength`
+SPREADS = (0.15, 0.07)  # see `varied`: of the logarithm of the pace, and radians
 SIZES = 6  # numbers that say how large strength and region are, see `region_sizes`
 
 
@@ -171,6 +172,39 @@ def at_strength(displacement: Tensor, mask: Tensor, motion_strength: Tensor) -> 
     factor = (asked / speed.clamp(min=1e-6)).clamp(1 / MOST_MENDED, MOST_MENDED)
     factor = torch.where(speed < LEAST_SHARE * asked, torch.ones_like(factor), factor)
     return displacement * factor.to(displacement).reshape(-1, 1, 1, 1, 1)
+
+
+def varied(displacement: Tensor, mask: Tensor, draws: Tensor) -> Tensor:
+    """Another way to move as was asked: earlier or later on its way, and on a path that is a little turned.
+
+    Words, strength and region decide on one motion, so the seeds of clips would have nothing to change without it.
+
+    Args:
+        displacement: (B, 2, F, H, W), in shares of the window's sides.
+        mask: (B, h, w), the region at frame 0, 0 ... 1.
+        draws: (B, 2), standard normal; zeros change nothing.
+    """
+    pace, turn = (draws.float().clamp(-2, 2) * draws.new_tensor(SPREADS).float()).unbind(dim=1)
+    frames = displacement.shape[2]
+    last = max(frames - 1, 1)
+    time = torch.arange(frames, device=displacement.device) / last
+    at = time[None, :] ** pace.exp()[:, None] * last
+    before = at.floor().long().clamp(max=max(frames - 2, 0))
+    share = (at - before).reshape(-1, 1, frames, 1, 1).to(displacement)
+
+    def frame(index: Tensor) -> Tensor:
+        where = index.reshape(-1, 1, frames, 1, 1).expand_as(displacement)
+        return displacement.gather(2, where)
+
+    paced = frame(before).lerp(frame((before + 1).clamp(max=frames - 1)), share)
+    size = (displacement.shape[-2], displacement.shape[-1])
+    region = F.interpolate(mask.float().unsqueeze(1), size=size, mode="bilinear").unsqueeze(2)
+    area = region.sum((3, 4), keepdim=True).clamp(min=1e-3)
+    way = (paced.float() * region).sum((3, 4), keepdim=True) / area
+    cosine, sine = turn.cos().reshape(-1, 1, 1, 1), turn.sin().reshape(-1, 1, 1, 1)
+    x, y = way.unbind(dim=1)
+    turned = torch.stack([cosine * x - sine * y, sine * x + cosine * y], dim=1)
+    return paced + (turned - way).to(paced)
 
 
 def finer(mask: Tensor) -> Tensor:
