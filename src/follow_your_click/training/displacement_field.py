@@ -69,7 +69,7 @@ class DisplacementFieldObjective:
     tokenizer: PreTrainedTokenizerFast = field(default_factory=load_tokenizer)
 
     def __post_init__(self) -> None:
-        # Rendering a clip takes a hundred times as long as a training step on it.
+        # Rendering a clip takes some ten times as long as a training step on it.
         self._rendered = lru_cache(maxsize=self.settings.clip_uses)(self._render)
 
     def batch(self, batch_size: int, *, seed: int, step: int) -> tuple[GeometryBatch, Tensor]:
