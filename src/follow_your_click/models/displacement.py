@@ -25,7 +25,7 @@ FINER = (
     2  # a head states displacements at so many times the latents' resolution in either direction
 )
 MOST_MENDED, LEAST_SHARE = 2.0, 0.25  # see `at_strength`
-SPREADS = (0.15, 0.07)  # see `varied`: of the logarithm of the pace, and radians
+SPREADS = (0.06, 0.07)  # see `varied`: of the logarithm of the pace, and radians
 SIZES = 6  # numbers that say how large strength and region are, see `region_sizes`
 
 
