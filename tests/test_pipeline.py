@@ -24,9 +24,11 @@ from torch import Tensor
 from transformers import CLIPTextConfig, CLIPTextModel
 
 import follow_your_click
+from follow_your_click import pipeline as pipeline_module
 from follow_your_click.errors import PromptError, SettingsError
 from follow_your_click.models.autoencoder import ConvAutoencoder
 from follow_your_click.models.conditioning import carry_first_frame, latent_region_mask
+from follow_your_click.models.displacement import at_strength
 from follow_your_click.models.schedulers import paper_scheduler
 from follow_your_click.models.text_encoder import MotionTextEncoder, load_tokenizer
 from follow_your_click.models.unet import RegionalMotionUNet
@@ -466,6 +468,38 @@ def test_the_clip_is_the_first_frame_carried_along_the_stated_displacement(
     torch.testing.assert_close(stated.frames, expected)
     still = pipeline(**arguments, motion_strength=0.0)
     assert not still.displacement.any()
+
+
+def test_the_seed_varies_the_displacement_and_the_strength_decides_how_far(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pipeline = _pipeline(_unet(displacement_head="field"))
+
+    def stated(seed: int | None) -> Tensor:
+        output = pipeline(
+            _image(),
+            MASK,
+            motion_prompt="sway",
+            motion_strength=2.0,
+            num_frames=FRAMES,
+            num_inference_steps=1,
+            latents=torch.zeros((1, CHANNELS, FRAMES, LATENT, LATENT)),
+            generator=None if seed is None else _generator(seed),
+            output_type="latent",
+        )
+        found: Tensor = output.displacement
+        return found
+
+    plain, one, other = stated(None), stated(1), stated(2)
+    assert torch.equal(one, stated(1)) and torch.equal(plain, stated(None))
+    assert not torch.allclose(one, other) and not torch.allclose(one, plain)
+    # A little: most of the way is the same.
+    assert (one - plain).norm() < 0.5 * plain.norm()
+    monkeypatch.setattr(pipeline_module, "decided", lambda displacement, *_: displacement)
+    raw = stated(None)
+    region = latent_region_mask(torch.from_numpy(MASK).float()[None, None], (LATENT, LATENT))
+    assert not torch.allclose(raw, plain)
+    torch.testing.assert_close(at_strength(raw, region[:, 0], torch.tensor([2.0])), plain)
 
 
 def test_a_network_without_the_head_states_no_displacement(

@@ -45,7 +45,7 @@ from follow_your_click.models.conditioning import (
     condition_channels,
     mask_first_frame,
 )
-from follow_your_click.models.displacement import at_strength, varied
+from follow_your_click.models.displacement import decided
 from follow_your_click.models.regions import region_shares
 from follow_your_click.models.text_encoder import encode_text
 from follow_your_click.models.unet import RegionalMotionUNet
@@ -348,20 +348,6 @@ class RegionalAnimationPipeline(
             return (frames,)
         return RegionalAnimationOutput(frames=frames, displacement=displacement)
 
-    def _decided(
-        self,
-        displacement: Tensor,
-        conditions: Conditions,
-        generator: torch.Generator | list[torch.Generator] | None,
-    ) -> Tensor:
-        """What the network states, as strong as asked; with a generator one of the ways to move so."""
-        mask = conditions.channels[:, 0, 0]
-        displacement = at_strength(displacement, mask, conditions.motion_strength)
-        if generator is None:
-            return displacement
-        draws = randn_tensor((len(mask), 2), generator=generator, device=mask.device)
-        return varied(displacement, mask, draws)
-
     def _denoise(
         self,
         latents: Tensor,
@@ -389,7 +375,12 @@ class RegionalAnimationPipeline(
                     windows=windows,
                 )
                 if index == 0 and predicted.displacement is not None:
-                    displacement = self._decided(predicted.displacement, conditions, generator)
+                    displacement = decided(
+                        predicted.displacement,
+                        conditions.channels[:, 0, 0],
+                        conditions.motion_strength,
+                        generator,
+                    )
                 stepped = self.scheduler.step(predicted.sample, timestep, latents, **step_arguments)
                 latents = stepped.prev_sample
                 if pinned is not None:

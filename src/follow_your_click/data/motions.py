@@ -329,45 +329,27 @@ def particle_strength(track: Track, particles: Particles, *, half: Tensor) -> fl
 
 
 def solve_track(
-    motion: str,
-    strength: float,
-    *,
-    particles: Particles,
-    half: Tensor,
-    num_frames: int,
-    limit: float | None = None,
+    motion: str, strength: float, *, particles: Particles, half: Tensor, num_frames: int
 ) -> Track:
     """The track of one or two motions whose mean motion is `strength`; arguments as of `solve_amplitude`.
 
     Of two, each has the same strength by itself, as far as its largest amplitude lets it.
     """
-    parts = motion.split(JOIN)
 
-    def at(strengths: float) -> list[Track]:
-        return [
-            motion_track(
-                part,
-                solve_amplitude(
-                    part,
-                    strengths,
-                    particles=particles,
-                    half=half,
-                    num_frames=num_frames,
-                    limit=limit,
-                ),
-                num_frames=num_frames,
-            )
-            for part in parts
-        ]
+    def single(part: str, part_strength: float) -> Track:
+        amplitude = solve_amplitude(
+            part, part_strength, particles=particles, half=half, num_frames=num_frames
+        )
+        return motion_track(part, amplitude, num_frames=num_frames)
 
-    if len(parts) == 1:
-        return at(strength)[0]
+    if JOIN not in motion:
+        return single(motion, strength)
+    travel, gesture = motion.split(JOIN)
     each = strength / math.sqrt(2)
-    track = compose(*at(each))
+    track = compose(single(travel, each), single(gesture, each))
     for _ in range(_SOLVER_STEPS - 2):
-        reached = particle_strength(track, particles, half=half)
-        each *= strength / max(reached, 1e-6)
-        track = compose(*at(each))
+        each *= strength / max(particle_strength(track, particles, half=half), 1e-6)
+        track = compose(single(travel, each), single(gesture, each))
     return track
 
 

@@ -282,11 +282,9 @@ def _spread(weights: Mapping[str, float]) -> dict[str, float]:
 
 
 def _draw_kind(motion: str, random: random_module.Random) -> ClipKind:
-    if motion in _ALWAYS_LAYERS:
+    if motion in _ALWAYS_LAYERS or motion in COMPOSED:
         return "layers"
     name = family(motion)
-    if name == "composed":
-        return "layers"
     if name == "flow":
         return "in_place"
     share = _TRANSLATE_LAYERS_SHARE if name == "translate" else _either_layers_share()

@@ -3,8 +3,8 @@
 Axis legend: B clips, F frames, H W rows and columns of the photo, or of the model's window.
 
 They need no pretrained network: clips are procedural, so mask, motion and strength are known, and the optical flow of
-the generated frames, of finished clips or of the network's own, is compared with them. The same is read off the true frames, which says what the measurement
-itself can see. Photos, objects and (unless asked otherwise) wordings are held out from training.
+the generated frames, of finished clips or of the network's own, is compared with them. The same is read off the true
+frames, which says what the measurement itself can see. Photos, objects and (unless asked otherwise) wordings are held out from training.
 
     directions   eight translations, strengths log-uniform in 1 ... 8   direction, strength, leak, first frame
     stillness    the same motions, strength 0                           flow that nobody asked for
@@ -179,22 +179,7 @@ def generate(
     not depend on its neighbours in the batch.
     """
     if settings.frames == "finished":
-        photos = to_pixels(clips.frames[:, 0] / 2 + 0.5)
-        made = [
-            animator.animate(
-                photo,
-                [Region(mask.numpy() > 0.5, prompt=prompt, strength=float(strength))],
-                num_frames=settings.num_frames,
-                fps=FPS,
-                num_inference_steps=settings.num_inference_steps,
-                guidance_scale=settings.guidance_scale,
-                seed=seed,
-            ).frames
-            for photo, mask, prompt, strength, seed in zip(
-                photos, clips.region_mask[:, 0], prompts, clips.motion_strength, seeds, strict=True
-            )
-        ]
-        return rearrange(torch.from_numpy(np.stack(made)), "b f h w c -> b f c h w").float() / 255
+        return _finished(animator, clips, prompts, seeds, settings)
     output = animator.pipeline(
         (clips.frames[:, 0] / 2 + 0.5).clamp(0, 1),
         clips.region_mask,
@@ -209,6 +194,33 @@ def generate(
     )
     frames: Tensor = cast(RegionalAnimationOutput, output).frames.float().cpu()
     return frames
+
+
+def _finished(
+    animator: Animator,
+    clips: ClipBatch,
+    prompts: Sequence[str],
+    seeds: Sequence[int],
+    settings: ControlSettings,
+) -> Tensor:
+    """As `generate`, one photo after the other through `Animator`."""
+    photos = to_pixels(clips.frames[:, 0] / 2 + 0.5)
+    strengths = clips.motion_strength.tolist()
+    made = [
+        animator.animate(
+            photo,
+            [Region(mask.numpy() > 0.5, prompt=prompt, strength=strength)],
+            num_frames=settings.num_frames,
+            fps=FPS,
+            num_inference_steps=settings.num_inference_steps,
+            guidance_scale=settings.guidance_scale,
+            seed=seed,
+        ).frames
+        for photo, mask, prompt, strength, seed in zip(
+            photos, clips.region_mask[:, 0], prompts, strengths, seeds, strict=True
+        )
+    ]
+    return rearrange(torch.from_numpy(np.stack(made)), "b f h w c -> b f c h w").float() / 255
 
 
 def _measured_set(

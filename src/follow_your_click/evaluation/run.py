@@ -12,14 +12,13 @@ from follow_your_click.animator import Animator
 from follow_your_click.data.motion_prompts import WordingSplit
 from follow_your_click.data.photos import PictureLibrary, is_held_out, load_library
 from follow_your_click.evaluation import recognition
-from follow_your_click.evaluation.control import Progress, measure_control
+from follow_your_click.evaluation.control import RENDERED_SIDE, Progress, measure_control
 from follow_your_click.evaluation.figures import ControlReport, summarise
 from follow_your_click.evaluation.records import ControlSettings, FrameSource
 from follow_your_click.evaluation.report import check_folder, write_report
 from follow_your_click.loading import find_model, load_pipeline, load_preset
 
 NUM_FRAMES = 16
-PHOTO_SIDE = 256  # px: of the photos that become finished clips
 CLASSIFIER_SIDE = 128  # px, at most: larger clips take longer, and their flow is hardly another
 TRAINING_PICTURES = (
     200  # photos, and as many cut-outs: enough for the classifier, read in a second or two
@@ -71,7 +70,7 @@ def evaluate_control(
     pipeline = load_pipeline(folder, device=device)
     settings = ControlSettings(
         clips=clips,
-        size=PHOTO_SIDE if frames == "finished" else preset.size,
+        size=RENDERED_SIDE if frames == "finished" else preset.size,
         num_frames=min(NUM_FRAMES, int(pipeline.unet.config.motion_max_seq_length)),
         num_inference_steps=preset.num_inference_steps if steps is None else steps,
         guidance_scale=preset.guidance_scale if guidance_scale is None else guidance_scale,

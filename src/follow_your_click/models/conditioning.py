@@ -143,7 +143,7 @@ def at_size(displacement: Tensor, size: tuple[int, int]) -> Tensor:
     if tuple(displacement.shape[-2:]) == size:
         return displacement
     flat = F.interpolate(displacement.flatten(1, 2), size=size, mode="area")
-    return rearrange(flat, "b (two f) h w -> b two f h w", two=2)
+    return rearrange(flat, "b (c f) h w -> b c f h w", c=displacement.shape[1])
 
 
 def _filled(latents: Tensor, region_mask: Tensor) -> Tensor:

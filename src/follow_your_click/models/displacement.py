@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from diffusers.configuration_utils import ConfigMixin, register_to_config
 from diffusers.models.modeling_utils import ModelMixin
+from diffusers.utils.torch_utils import randn_tensor
 from einops import rearrange, reduce
 from torch import Tensor, nn
 
@@ -151,6 +152,21 @@ class DisplacementHead(nn.Module):
         return cast(Tensor, stated + corrected)
 
 
+def decided(
+    displacement: Tensor,
+    mask: Tensor,
+    motion_strength: Tensor,
+    generator: torch.Generator | list[torch.Generator] | None,
+) -> Tensor:
+    """What a head states, as strong as asked (`at_strength`); with a generator one of the ways to move so (`varied`)."""
+    displacement = at_strength(displacement, mask, motion_strength)
+    if generator is None:
+        return displacement
+    return varied(
+        displacement, mask, randn_tensor((len(mask), 2), generator=generator, device=mask.device)
+    )
+
+
 def at_strength(displacement: Tensor, mask: Tensor, motion_strength: Tensor) -> Tensor:
     """A displacement made as strong as it was asked to be: the region's mean motion becomes the strength.
 
@@ -162,9 +178,7 @@ def at_strength(displacement: Tensor, mask: Tensor, motion_strength: Tensor) -> 
         mask: (B, h, w), the region at frame 0, 0 ... 1.
         motion_strength: (B,) px per frame at a window of 256.
     """
-    size = (displacement.shape[-2], displacement.shape[-1])
-    region = F.interpolate(mask.float().unsqueeze(1), size=size, mode="bilinear")
-    covered = carry(region, displacement)[:, 0, :-1]
+    covered = carry(_region_of(displacement, mask), displacement)[:, 0, :-1]
     way = torch.linalg.vector_norm(displacement.float().diff(dim=2), dim=1)
     speeds = (way * covered).sum((2, 3)) / covered.sum((2, 3)).clamp(min=1e-3)
     speed = STRENGTH_SIDE * speeds.mean(dim=1)
@@ -197,14 +211,19 @@ def varied(displacement: Tensor, mask: Tensor, draws: Tensor) -> Tensor:
         return displacement.gather(2, where)
 
     paced = frame(before).lerp(frame((before + 1).clamp(max=frames - 1)), share)
-    size = (displacement.shape[-2], displacement.shape[-1])
-    region = F.interpolate(mask.float().unsqueeze(1), size=size, mode="bilinear").unsqueeze(2)
+    region = _region_of(displacement, mask).unsqueeze(2)
     area = region.sum((3, 4), keepdim=True).clamp(min=1e-3)
     way = (paced.float() * region).sum((3, 4), keepdim=True) / area
     cosine, sine = turn.cos().reshape(-1, 1, 1, 1), turn.sin().reshape(-1, 1, 1, 1)
     x, y = way.unbind(dim=1)
     turned = torch.stack([cosine * x - sine * y, sine * x + cosine * y], dim=1)
     return paced + (turned - way).to(paced)
+
+
+def _region_of(displacement: Tensor, mask: Tensor) -> Tensor:
+    """A region (B, h, w) at a displacement's positions: (B, 1, H, W)."""
+    size = (displacement.shape[-2], displacement.shape[-1])
+    return F.interpolate(mask.float().unsqueeze(1), size=size, mode="bilinear")
 
 
 def finer(mask: Tensor) -> Tensor:

@@ -17,12 +17,11 @@ from transformers import PreTrainedTokenizerFast
 
 from follow_your_click.data.motion_prompts import MOTIONS, WordingSplit, sample_prompt
 from follow_your_click.data.procedural import ClipBatch, ClipRequest, ProceduralClips
-from follow_your_click.errors import SettingsError
-from follow_your_click.models.conditioning import latent_region_mask
+from follow_your_click.models.conditioning import at_size, latent_region_mask
 from follow_your_click.models.displacement import FINER, DisplacementField, finer
 from follow_your_click.models.text_encoder import encode_text, load_tokenizer
 from follow_your_click.training.config import DisplacementFieldSettings
-from follow_your_click.training.objective import SEED_STRIDE, step_generator
+from follow_your_click.training.objective import SEED_STRIDE, step_generator, steps_in_use
 
 LATENT_POSITION = 8  # px per latent position
 VALIDATION_CLIPS = 4  # of each motion
@@ -74,14 +73,8 @@ class DisplacementFieldObjective:
 
     def batch(self, batch_size: int, *, seed: int, step: int) -> tuple[GeometryBatch, Tensor]:
         """Clips of this step and of the `clip_uses - 1` steps before it, and their texts (B, D)."""
-        uses = self.settings.clip_uses
-        if batch_size % uses:
-            raise SettingsError(
-                f"got batch_size {batch_size}; expected a multiple of clip_uses {uses}"
-            )
-        # The oldest first: so the cache drops what is not needed again.
-        ages = reversed(range(uses))
-        found = [self._rendered(batch_size // uses, seed, step - age) for age in ages]
+        count, steps = steps_in_use(batch_size, self.settings.clip_uses, step)
+        found = [self._rendered(count, seed, number) for number in steps]
         parts, motions = zip(*found, strict=True)
         geometry = GeometryBatch(
             *(torch.cat([getattr(part, f.name) for part in parts]) for f in fields(GeometryBatch))
@@ -199,7 +192,4 @@ def displacement_loss(
 
 def at_positions(displacement: Tensor, size: tuple[int, int]) -> Tensor:
     """(B, F, 2, H, W) at pixels -> (B, 2, F, h, w) at larger positions."""
-    frames = displacement.shape[1]
-    flat = rearrange(displacement, "b f c h w -> (b f) c h w")
-    small = torch.nn.functional.interpolate(flat, size=size, mode="area")
-    return rearrange(small, "(b f) c h w -> b c f h w", f=frames)
+    return at_size(rearrange(displacement, "b f c h w -> b c f h w"), size)

@@ -19,7 +19,6 @@ from transformers import PreTrainedTokenizerFast
 
 from follow_your_click.data.filmed import FilmedBatch, FilmedClips
 from follow_your_click.data.procedural import ClipBatch, ClipRequest, ProceduralClips
-from follow_your_click.errors import SettingsError
 from follow_your_click.models.conditioning import (
     at_size,
     carry_first_frame,
@@ -33,7 +32,7 @@ from follow_your_click.models.unet import RegionalMotionUNet
 from follow_your_click.pipeline import RegionalAnimationOutput, RegionalAnimationPipeline
 from follow_your_click.training.config import MotionUNetSettings
 from follow_your_click.training.displacement_field import at_positions, displacement_loss
-from follow_your_click.training.objective import SEED_STRIDE, step_generator
+from follow_your_click.training.objective import SEED_STRIDE, step_generator, steps_in_use
 
 FPS = 8.0  # frames per second of every procedural clip
 VALIDATION_MOTIONS = (
@@ -97,14 +96,8 @@ class MotionUNetObjective:
         Each clip so stands in `clip_uses` steps, with noise and timestep drawn anew. A caption or motion
         prompt is dropped to "" at its own rate.
         """
-        uses = self.settings.clip_uses
-        if batch_size % uses:
-            raise SettingsError(
-                f"got batch_size {batch_size}; expected a multiple of clip_uses {uses}"
-            )
-        # The oldest first: so the cache drops what is not needed again.
-        ages = reversed(range(uses))
-        return _joined([self._rendered(batch_size // uses, seed, step - age) for age in ages])
+        count, steps = steps_in_use(batch_size, self.settings.clip_uses, step)
+        return _joined([self._rendered(count, seed, number) for number in steps])
 
     def _render(self, count: int, seed: int, step: int) -> LatentBatch:
         # Wrapped to a positive seed: the first steps of a run also use "earlier" clips.
