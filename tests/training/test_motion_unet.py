@@ -13,7 +13,11 @@ from follow_your_click.models.conditioning import at_size, carry_first_frame
 from follow_your_click.models.schedulers import paper_scheduler
 from follow_your_click.models.text_encoder import encode_text
 from follow_your_click.training.displacement_field import displacement_loss
-from follow_your_click.training.motion_unet import LatentBatch, MotionUNetObjective
+from follow_your_click.training.motion_unet import (
+    LatentBatch,
+    MotionUNetObjective,
+    drawn_pace,
+)
 from follow_your_click.training.run import build_objective
 from follow_your_click.training.trainer import Trainer
 
@@ -218,6 +222,37 @@ def test_captions_and_motion_prompts_are_dropped_at_their_own_rates(objective, c
     for embeds, rate in ((batch.caption_embeds, caption), (batch.motion_embeds, motion)):
         width = 4 * (rate * (1 - rate) / 240) ** 0.5
         assert dropped(embeds).mean().item() == pytest.approx(rate, abs=width)
+
+
+def test_without_motion_captions_the_ma_layers_read_captions_in_training_and_prompts_in_use(
+    objective,
+):
+    told = objective(
+        motion_captions=False, caption_dropout=0.0, motion_prompt_dropout=0.0, clip_uses=1
+    )
+    clips = told.clips.sample(4, generator())
+    training, in_use = told.encode(clips, generator()), told.encode(clips)
+    read = encode_text(told.text_encoder, told.tokenizer, clips.captions)
+    asked = encode_text(told.text_encoder, told.tokenizer, clips.motion_prompts)
+    assert torch.equal(training.motion_embeds, read) and torch.equal(training.caption_embeds, read)
+    assert torch.equal(in_use.motion_embeds, asked) and torch.equal(in_use.caption_embeds, asked)
+
+
+def test_a_network_told_the_frame_rate_is_not_told_the_strength(objective):
+    told = objective(speed_told="fps", clip_uses=1)
+    requests = [ClipRequest("translate_left", "layers", strength) for strength in (1.0, 2.0, 4.0)]
+    clips = told.clips.sample_requests(requests, generator())
+    in_use = told.encode(clips)
+    assert in_use.motion_strength.tolist() == [0, 0, 0]
+    torch.testing.assert_close(in_use.fps, 8.0 / clips.motion_strength)
+    paces = told.encode(clips, generator()).fps * clips.motion_strength / 8.0
+    assert paces.log().abs().min() > 0.01, "in training every scene has a pace of its own"
+
+
+def test_the_paces_of_scenes_spread_as_those_of_filmed_ones():
+    paces = drawn_pace(torch.ones(20_000), generator()).log()
+    assert paces.mean().abs() < 0.05
+    assert 1.15 < paces.std() < 1.25
 
 
 def test_each_clip_stands_in_as_many_neighbouring_steps_as_it_has_uses(objective):

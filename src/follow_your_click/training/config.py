@@ -107,6 +107,8 @@ class MotionUNetSettings(Strict):
 
     Given shards of filmed clips (`TrainingConfig.shards`), a share `filmed_share` of every batch is drawn from them.
     `displacement_field`: a trained one, which goes into the network as it is.
+    For ablations: without `motion_captions` every text is the caption of the whole clip, the MA layers' too; `speed_told` "fps"
+    tells the network the frame rate at which the clip would have its strength instead (see `motion_unet.told_fps`).
     `num_inference_steps`, `guidance_scale` and the two window strengths are not used in training: they go
     into the exported model's preset.json (see `presets.Preset`).
     """
@@ -125,6 +127,8 @@ class MotionUNetSettings(Strict):
     mask_layout: Literal["repeat", "first"] = "repeat"
     caption_dropout: Share = 0.1
     motion_prompt_dropout: Share = 0.1
+    motion_captions: bool = True
+    speed_told: Literal["strength", "fps"] = "strength"
     region_loss_weight: float = Field(default=4.0, ge=0)
     displacement_loss_weight: float = Field(default=1.0, ge=0)
     clip_uses: int = Field(default=2, ge=1)

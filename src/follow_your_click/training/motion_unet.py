@@ -40,6 +40,9 @@ VALIDATION_MOTIONS = (
     *("swing", "bounce", "grow"),
 )
 VALIDATION_STRENGTH = 3.0
+# At one frame rate, the log of the strengths of 46 filmed clips has this standard deviation (scenes have a pace of their own).
+PACE_SPREAD = 1.2
+FPS_LIMITS = (1.0, 64.0)
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,7 @@ class MotionUNetObjective:
         prompt is dropped to "" at its own rate.
         """
         count, steps = steps_in_use(batch_size, self.settings.clip_uses, step)
-        return _joined([self._rendered(count, seed, number) for number in steps])
+        return joined([self._rendered(count, seed, number) for number in steps])
 
     def _render(self, count: int, seed: int, step: int) -> LatentBatch:
         # Wrapped to a positive seed: the first steps of a run also use "earlier" clips.
@@ -108,20 +111,21 @@ class MotionUNetObjective:
         parts = []
         if end - first < count:
             clips = self.clips.sample(count - (end - first), generator, generator.device)
-            parts.append(self._encode(clips, generator))
+            parts.append(self.encode(clips, generator))
         if self.filmed is not None and first < end:
             taken = self.filmed.sample(range(first, end), generator, generator.device)
-            parts.append(self._encode(taken, generator))
-        return _joined(parts)
+            parts.append(self.encode(taken, generator))
+        return joined(parts)
 
     def _filmed_before(self, clips: int) -> int:
         """How many of a run's first clips are filmed: the place in their stream, whatever step a run begins at."""
         return 0 if self.filmed is None else int(self.settings.filmed_share * clips)
 
     @torch.no_grad()
-    def _encode(
-        self, clips: ClipBatch | FilmedBatch, generator: torch.Generator | None
+    def encode(
+        self, clips: ClipBatch | FilmedBatch, generator: torch.Generator | None = None
     ) -> LatentBatch:
+        """Clips as the network meets them: in training with a generator, which mixes and drops texts; else as in use."""
         batch = clips.frames.shape[0]
         images = rearrange(clips.frames, "b f c h w -> (b f) c h w")
         latents = rearrange(self.vae.encode(images).latents, "(b f) c h w -> b c f h w", b=batch)  # type: ignore[operator]
@@ -132,6 +136,8 @@ class MotionUNetObjective:
         # The spatial layers read the caption or, as in use, the bare motion prompt.
         captions = list(clips.captions)
         motion_prompts = list(clips.motion_prompts)
+        if generator is not None and not self.settings.motion_captions:
+            motion_prompts = captions
         if generator is not None:
             captions = _mixed(captions, motion_prompts, generator)
             captions = _dropped(captions, self.settings.caption_dropout, generator)
@@ -141,6 +147,11 @@ class MotionUNetObjective:
         else:
             captions = motion_prompts
         filmed = clips if isinstance(clips, FilmedBatch) else None
+        strength = clips.motion_strength
+        fps = torch.full_like(strength, FPS) if filmed is None else filmed.fps
+        if self.settings.speed_told == "fps":
+            pace = 1.0 if generator is None else drawn_pace(strength, generator)
+            strength, fps = torch.zeros_like(strength), told_fps(strength, pace)
         embeds = encode_text(self.text_encoder, self.tokenizer, captions + motion_prompts)
         return LatentBatch(
             latents=latents,
@@ -152,8 +163,8 @@ class MotionUNetObjective:
             else at_positions(filmed.displacement_validity, size)[:, 0],
             caption_embeds=embeds[:batch],
             motion_embeds=embeds[batch:],
-            motion_strength=clips.motion_strength,
-            fps=torch.full_like(clips.motion_strength, FPS) if filmed is None else filmed.fps,
+            motion_strength=strength,
+            fps=fps,
         )
 
     def loss(self, batch: LatentBatch, *, generator: torch.Generator) -> dict[str, Tensor]:
@@ -242,7 +253,7 @@ class MotionUNetObjective:
             for motion in VALIDATION_MOTIONS
         ]
         clips = self.validation_clips.sample_requests(requests, generator, device)
-        batch = self._encode(clips, None)
+        batch = self.encode(clips)
         losses = self._loss_of(model, batch, generator)
         pipeline = self.pipeline(model)
         pipeline.set_progress_bar_config(disable=True)
@@ -270,12 +281,28 @@ def contact_sheet(truth: Tensor, sampled: Tensor, *, every: int = 3) -> Image.Im
     return Image.fromarray(np.ascontiguousarray(pixels))
 
 
-def _joined(parts: list[LatentBatch]) -> LatentBatch:
+def joined(parts: list[LatentBatch]) -> LatentBatch:
+    """The batches as one."""
     if len(parts) == 1:
         return parts[0]
     return LatentBatch(
         *(torch.cat([getattr(part, f.name) for part in parts]) for f in fields(LatentBatch))
     )
+
+
+def drawn_pace(strength: Tensor, generator: torch.Generator) -> Tensor:
+    """The scene's own strength at `FPS` for each clip, like those of filmed scenes about a middle of 1."""
+    draws = torch.randn(strength.shape, generator=generator, device=strength.device)
+    return (PACE_SPREAD * draws).exp()
+
+
+def told_fps(strength: Tensor, pace: Tensor | float) -> Tensor:
+    """The frame rate at which a scene of that pace has that strength: what a network without strength is told.
+
+    Leaving out every other frame doubles the strength and halves the rate; a scene's own pace is not told.
+    """
+    least, most = FPS_LIMITS
+    return (FPS * pace / strength.clamp(min=1e-3)).clamp(least, most)
 
 
 def _mixed(captions: list[str], prompts: list[str], generator: torch.Generator) -> list[str]:
