@@ -34,7 +34,7 @@ HELD_OUT_ONLY = """
 
 @pytest.mark.parametrize("motion", MOTIONS)
 def test_every_motion_has_enough_wordings(motion: str) -> None:
-    assert 40 <= len(TRAINING_WORDINGS[motion]) <= 120
+    assert 40 <= len(TRAINING_WORDINGS[motion]) <= 300
     assert len(HELD_OUT_WORDINGS[motion]) >= 6
 
 
@@ -94,8 +94,8 @@ def test_the_same_seed_gives_the_same_prompts() -> None:
 
 def test_prompts_and_captions_name_the_object() -> None:
     draw = random.Random(1)
-    prompts = {sample_prompt("drift_left", noun="boat", random=draw) for _ in range(400)}
-    captions = {sample_caption("drift_left", "boat", draw) for _ in range(400)}
+    prompts = {sample_prompt("drift_left", noun="boat", random=draw) for _ in range(4000)}
+    captions = {sample_caption("drift_left", "boat", draw) for _ in range(4000)}
     assert {"drift left", "the boat drifts left", "boat drifting left"} <= prompts
     assert "a photo of a boat drifting left" in captions
 
@@ -104,6 +104,21 @@ def test_an_adverb_before_the_verb_is_not_conjugated() -> None:
     draw = random.Random(2)
     prompts = {sample_prompt("drift_left", noun="boat", random=draw) for _ in range(8000)}
     assert {"the boat slowly drifts left", "boat slowly drifting left"} <= prompts
+
+
+@pytest.mark.parametrize(
+    ("motion", "sentences"),
+    [
+        ("drift_left", {"boat being adrift", "the boat is adrift", "boat gliding"}),
+        ("translate_left", {"boat jogging left", "boat propelling left", "the boat hurries left"}),
+        ("nod", {"boat nodding", "boat agreeing"}),
+        ("tremble", {"boat quivering", "boat humming"}),
+    ],
+)
+def test_verbs_are_conjugated_as_they_are_spelt(motion: str, sentences: set[str]) -> None:
+    draw = random.Random(3)
+    prompts = {sample_prompt(motion, noun="boat", random=draw) for _ in range(12000)}
+    assert sentences <= prompts
 
 
 def test_family_is_the_name_without_its_direction() -> None:
@@ -146,4 +161,5 @@ def test_two_motions_of_a_thing_make_a_sentence() -> None:
     prompts = [sample_prompt("drift_left+swing", noun="boat", random=chance) for _ in range(60)]
     sentences = [prompt for prompt in prompts if prompt.startswith("the boat ")]
     assert sentences and all(" while " in each or " and " in each for each in sentences)
-    assert "kite rising" in sample_caption("rise+spin", "kite", random.Random(3))
+    captions = [sample_caption("rise+spin", "kite", chance) for _ in range(400)]
+    assert any("kite rising" in caption for caption in captions)

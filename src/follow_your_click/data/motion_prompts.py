@@ -6,6 +6,7 @@ wording never stands for two motions (see `wordings` for the defaults where a si
 """
 
 import random as random_module
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -80,40 +81,17 @@ COMPOSED: tuple[str, ...] = tuple(
 """Two motions at once, such as "drift_left+swing"; a bounce only goes with what goes sideways."""
 
 _IRREGULAR_GERUNDS = {
-    "say": "saying",
-    "run": "running",
-    "spin": "spinning",
-    "hop": "hopping",
-    "bob": "bobbing",
-    "drop": "dropping",
-    "plummet": "plummeting",
-    "nod": "nodding",
-    "flap": "flapping",
-    "wag": "wagging",
-    "let": "letting",
-    "get": "getting",
-    "dip": "dipping",
-    "skip": "skipping",
-    "sit": "sitting",
-    "flit": "flitting",
-    "slip": "slipping",
-    "tip": "tipping",
-    "throb": "throbbing",
-    "fan": "fanning",
-    "swim": "swimming",
-    "step": "stepping",
-    "stop": "stopping",
-    "trip": "tripping",
-    "flop": "flopping",
-    "plop": "plopping",
-    "drip": "dripping",
-    "bat": "batting",
-    "hum": "humming",
-    "hit": "hitting",
-    "squat": "squatting",
     "lie": "lying",
+    "frolic": "frolicking",
+    "panic": "panicking",
+    **{
+        verb: f"{verb}{verb[-1]}ing"
+        for verb in ("emit", "leapfrog", "patrol", "propel", "tailspin", "transfer")
+    },
 }
-_IRREGULAR_THIRD = {"go": "goes", "do": "does"}
+_DOUBLING = re.compile(r"[^aeiou]*(qu)?[aeiou][^aeiouwxy]")
+"""Verbs of one short syllable: "spin", "squat"."""
+_IRREGULAR_THIRD = {"go": "goes", "do": "does", "be": "is"}
 _ADVERBS = (
     *("slowly", "gently", "quickly", "softly", "suddenly", "slightly", "rapidly", "violently"),
     *("deeply", "calmly"),
@@ -250,7 +228,9 @@ def _gerund(wording: str) -> str:
     adverb, verb, rest = _parts(wording)
     if verb in _IRREGULAR_GERUNDS:
         verb = _IRREGULAR_GERUNDS[verb]
-    elif verb.endswith("e") and not verb.endswith(("ee", "oe", "ye")):
+    elif _DOUBLING.fullmatch(verb):
+        verb += verb[-1] + "ing"
+    elif verb.endswith("e") and verb != "be" and not verb.endswith(("ee", "ie", "oe", "ye")):
         verb = verb[:-1] + "ing"
     else:
         verb += "ing"

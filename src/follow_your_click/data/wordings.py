@@ -8,6 +8,16 @@ rotating and spinning go clockwise, drifting goes to the left, flowing goes down
 No training wording has a held-out wording in it, nor a word that was new in the held-out ones.
 """
 
+from follow_your_click.data.wordings_rarer import (
+    RARER_DRIFT,
+    RARER_FLOW,
+    RARER_NOMINALS,
+    RARER_ROTATE,
+    RARER_TRAINING,
+    RARER_TRAVEL,
+    RARER_TURN,
+    RARER_VERTICAL,
+)
 from follow_your_click.data.wordings_training import OWN_NOMINALS, OWN_TRAINING
 
 _TO_SIDE = (
@@ -141,6 +151,16 @@ def _spread(verbs: tuple[str, ...], ways: tuple[str, ...], *, each: int) -> tupl
     return tuple(dict.fromkeys((*plain, *_crossed(verbs, ways, each=each))))
 
 
+def _added(verbs: tuple[str, ...], ways: tuple[str, ...]) -> tuple[str, ...]:
+    """Rarer verbs, each with the plainest direction and one more in turn."""
+    more = ways[1:]
+    return tuple(
+        f"{verb} {way}"
+        for index, verb in enumerate(verbs)
+        for way in (ways[0], more[index % len(more)])
+    )
+
+
 def _filled(ways: tuple[str, ...], **words: str) -> tuple[str, ...]:
     return tuple(way.format(**words) for way in ways)
 
@@ -153,14 +173,18 @@ def _sideways(compass: dict[str, str]) -> tuple[dict[str, tuple[str, ...]], ...]
         turn_ways = _filled(_TURN_TO_SIDE, s=side)
         training[f"translate_{side}"] = (
             *_spread(_TRAVEL, ways, each=2),
+            *_added(RARER_TRAVEL, ways),
             *_filled(_SIDE_PHRASES, s=side, o=other, w=compass[side]),
         )
         held_out[f"translate_{side}"] = _crossed(_TRAVEL_HELD_OUT, new_ways, each=1)
-        training[f"drift_{side}"] = _spread(_DRIFT, ways, each=1)
+        training[f"drift_{side}"] = (*_spread(_DRIFT, ways, each=1), *_added(RARER_DRIFT, ways))
         held_out[f"drift_{side}"] = _crossed(_DRIFT_HELD_OUT, new_ways, each=2)
-        training[f"flow_{side}"] = _spread(_FLOW, ways, each=1)
+        training[f"flow_{side}"] = (*_spread(_FLOW, ways, each=1), *_added(RARER_FLOW, ways))
         held_out[f"flow_{side}"] = _crossed(_FLOW_HELD_OUT, new_ways, each=2)
-        training[f"turn_{side}"] = _spread(_TURN, turn_ways, each=2)
+        training[f"turn_{side}"] = (
+            *_spread(_TURN, turn_ways, each=2),
+            *_added(RARER_TURN, turn_ways),
+        )
         held_out[f"turn_{side}"] = _crossed(_TURN_HELD_OUT, new_ways, each=2)
     return training, held_out
 
@@ -173,12 +197,13 @@ def _upright(compass: dict[str, str]) -> tuple[dict[str, tuple[str, ...]], ...]:
     for way, (known, new) in ways.items():
         training[f"translate_{way}"] = (
             *_spread(verbs[way], known, each=1),
+            *_added(RARER_VERTICAL, known),
             *_filled(_UPRIGHT_PHRASES, v=way, w=compass[way]),
         )
         held_out[f"translate_{way}"] = _crossed(
             ("scoot", "proceed", "advance", "march"), new, each=2
         )
-        training[f"flow_{way}"] = _spread(_FLOW, known, each=1)
+        training[f"flow_{way}"] = (*_spread(_FLOW, known, each=1), *_added(RARER_FLOW, known))
         held_out[f"flow_{way}"] = _crossed(_FLOW_HELD_OUT, new, each=2)
         for side in ("left", "right"):
             words = {"v": way, "s": side, **_CORNER_WORDS[way], "o": _OTHER[side]}
@@ -186,6 +211,7 @@ def _upright(compass: dict[str, str]) -> tuple[dict[str, tuple[str, ...]], ...]:
             name = f"translate_{way}_{side}"
             training[name] = (
                 *_spread(_TRAVEL, corner, each=2),
+                *_added(RARER_TRAVEL, corner),
                 *_filled(_CORNER_PHRASES, **words, w=compass[way] + compass[side]),
             )
             held_out[name] = _crossed(_TRAVEL_HELD_OUT, new_corner, each=2)
@@ -194,8 +220,14 @@ def _upright(compass: dict[str, str]) -> tuple[dict[str, tuple[str, ...]], ...]:
 
 def _rotations() -> dict[str, tuple[str, ...]]:
     return {
-        "rotate_clockwise": _spread(_ROTATE, _CLOCKWISE, each=1),
-        "rotate_counterclockwise": _spread(_ROTATE, _COUNTERCLOCKWISE, each=2),
+        "rotate_clockwise": (
+            *_spread(_ROTATE, _CLOCKWISE, each=1),
+            *_added(RARER_ROTATE, _CLOCKWISE),
+        ),
+        "rotate_counterclockwise": (
+            *_spread(_ROTATE, _COUNTERCLOCKWISE, each=2),
+            *_added(RARER_ROTATE, _COUNTERCLOCKWISE),
+        ),
     }
 
 
@@ -245,15 +277,18 @@ _OWN_HELD_OUT = {
 def _merged(
     side: dict[str, tuple[str, ...]],
     upright: dict[str, tuple[str, ...]],
-    own: dict[str, str],
+    *own: dict[str, str],
 ) -> dict[str, tuple[str, ...]]:
     merged = {**side, **upright}
-    for motion, text in own.items():
-        merged[motion] = tuple(dict.fromkeys((*merged.get(motion, ()), *_lines(text))))
+    for table in own:
+        for motion, text in table.items():
+            merged[motion] = tuple(dict.fromkeys((*merged.get(motion, ()), *_lines(text))))
     return merged
 
 
-TRAINING_WORDINGS = _merged(_SIDE_TRAINING, {**_UPRIGHT_TRAINING, **_rotations()}, OWN_TRAINING)
+TRAINING_WORDINGS = _merged(
+    _SIDE_TRAINING, {**_UPRIGHT_TRAINING, **_rotations()}, OWN_TRAINING, RARER_TRAINING
+)
 HELD_OUT_WORDINGS = _merged(_SIDE_HELD_OUT, _UPRIGHT_HELD_OUT, _OWN_HELD_OUT)
 NOMINALS = frozenset(
     _lines(
@@ -264,6 +299,7 @@ NOMINALS = frozenset(
         turn; stop; rest; beat; zoom in; zoom out; make waves; do nothing; rotate the object"""
     )
     + _lines(OWN_NOMINALS)
+    + _lines(RARER_NOMINALS)
     + _direction_nominals()
 )
 """Wordings used as they are: they have no verb to conjugate, or read oddly about a noun."""

@@ -42,7 +42,11 @@ from follow_your_click.training.export import export
 from follow_your_click.training.full_size.config import KIND
 from follow_your_click.training.motion_unet import MotionUNetObjective
 from follow_your_click.training.objective import Objective
-from follow_your_click.training.text_encoder import MotionClassifier, TextEncoderObjective
+from follow_your_click.training.text_encoder import (
+    MotionClassifier,
+    TextEncoderObjective,
+    unrelated_words,
+)
 from follow_your_click.training.trainer import Trainer, earlier_config
 
 logger = logging.getLogger(__name__)
@@ -126,9 +130,11 @@ def build_objective(config: TrainingConfig) -> Objective:
 
 
 def _nouns(config: TrainingConfig) -> list[str]:
-    """What things are called that prompts may speak of."""
+    """What things are called that prompts may speak of: the pictures' things half the time, else any word."""
     nouns = {picture.noun for picture in load_library(config.data, split="train").cutouts}
-    return sorted({noun for noun in nouns if noun} | set(FALLBACK_NOUNS))
+    named = sorted({noun for noun in nouns if noun} | set(FALLBACK_NOUNS))
+    words = unrelated_words(load_tokenizer())
+    return named * max(1, len(words) // len(named)) + words
 
 
 def _displacement_objective(

@@ -6,6 +6,7 @@ Axis legend: B batch, N tokens, D channels, K motions.
 from __future__ import annotations
 
 import random as random_module
+import re
 from dataclasses import dataclass, field
 
 import torch
@@ -15,7 +16,9 @@ from torch import Tensor, nn
 from transformers import PreTrainedTokenizerFast
 
 from follow_your_click.data.motion_prompts import (
+    HELD_OUT_WORDINGS,
     MOTIONS,
+    TRAINING_WORDINGS,
     WordingSplit,
     sample_caption,
     sample_prompt,
@@ -25,6 +28,8 @@ from follow_your_click.training.objective import SEED_STRIDE
 
 _CAPTION_SHARE = 0.3
 _HELD_OUT_PROMPTS = 40  # per motion
+_WHOLE_WORD = re.compile(r"\u2581[a-zA-Z]{4,}")
+_ENDING = re.compile(r"(ing|ed|es|s|e|er)$")
 
 
 class MotionClassifier(nn.Module):
@@ -40,6 +45,26 @@ class MotionClassifier(nn.Module):
         hidden = self.encoder(input_ids, attention_mask).last_hidden_state
         logits: Tensor = self.head(hidden.mean(dim=1))
         return logits
+
+
+def unrelated_words(tokenizer: PreTrainedTokenizerFast) -> list[str]:
+    """Words of one token that no wording of a motion has in any form: names of things that prompts may speak of.
+
+    With the few hundred names of the training pictures alone, an unknown thing is read as a motion: "face" as a turn of it.
+    """
+    said = {
+        word
+        for table in (TRAINING_WORDINGS, HELD_OUT_WORDINGS)
+        for wordings in table.values()
+        for word in " ".join(wordings).split()
+    }
+    stems = {_stem(word) for word in said}
+    words = {token[1:].lower() for token in tokenizer.get_vocab() if _WHOLE_WORD.fullmatch(token)}
+    return sorted(word for word in words if word not in said and _stem(word) not in stems)
+
+
+def _stem(word: str) -> str:
+    return _ENDING.sub("", word)
 
 
 @dataclass
