@@ -215,6 +215,46 @@ def test_a_turn_is_as_strong_as_the_mean_of_its_points():
     torch.testing.assert_close(found, turned, rtol=0.03, atol=1e-4)
 
 
+def thrice(moved, mask):
+    """About three times the strength of a displacement."""
+    way = 256 * moved.diff(dim=2).norm(dim=1) * mask[:, None]
+    return 3 * way.sum((1, 2, 3)) / mask.sum() / (moved.shape[2] - 1)
+
+
+@pytest.mark.parametrize("form", ["grow", "shear", "turn", "shift"])
+def test_what_draws_nothing_out_may_grow_by_two(form):
+    side, frames = 32, 5
+    axis = (torch.arange(side) + 0.5) / side - 0.5
+    y, x = torch.meshgrid(axis, axis, indexing="ij")
+    time = torch.linspace(0, 1, frames)[:, None, None]
+    forms = {
+        "grow": (-0.2 * time * x, -0.2 * time * y),
+        "shear": (0.5 * time * y, torch.zeros(frames, side, side)),
+        "turn": (0.4 * time * y, -0.4 * time * x),
+        "shift": (0.1 * time.expand(frames, side, side), torch.zeros(frames, side, side)),
+    }
+    moved = torch.stack([part.expand(frames, side, side) for part in forms[form]])[None]
+    mask = (torch.hypot(x, y) < 0.3).float()[None]
+    torch.testing.assert_close(at_strength(moved, mask, thrice(moved, mask)), 2 * moved)
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_a_face_turns_no_further_than_it_looks_like_one(axis):
+    # On a head that reaches from -0.25 to 0.25, what faces the viewer goes aside and the outline stays.
+    side, frames = 64, 5
+    steps = (torch.arange(side) + 0.5) / side - 0.5
+    places = torch.meshgrid(steps, steps, indexing="ij")[1 - axis]
+    w = (places / 0.25).clamp(-1, 1)
+    time = torch.linspace(0, 1, frames)[:, None, None]
+    moved = torch.zeros(1, 2, frames, side, side)
+    moved[:, axis] = -0.25 * 0.2 * time * (1 - w * w)
+    mask = box(side, side, side // 4, side // 4, side // 2, side // 2)
+    found = at_strength(moved, mask, thrice(moved, mask))
+    # Scaled by f, the steepest slope is 1 - 0.4 f, at the outline: drawn out by 2.2 at f = 1.36, a position further in at 1.5.
+    most = float(found.abs().max() / moved.abs().max())
+    assert 1.3 < most < 1.55
+
+
 def test_without_draws_nothing_varies():
     moved, mask = torch.randn(2, 2, 5, 8, 8), torch.ones(2, 8, 8)
     torch.testing.assert_close(varied(moved, mask, torch.zeros(2, 2)), moved)

@@ -24,11 +24,9 @@ def warp_forward(
     if form == "flag":
         return u, v + _flag(u, bend, phase)
     if form == "nod":
-        lift = (-v).clamp(min=0.0)
-        return u + 0.3 * bend * lift, v + bend * lift
+        return u, _turned(v, bend)
     if form == "yaw":
-        inner = u.clamp(-1.0, 1.0)
-        return (u + bend * (1.0 - inner * inner)) * _foreshortening(bend), v
+        return _turned(u, bend), v
     if form == "flap":
         return u * (1.0 - 0.5 * bend), v - 0.7 * bend * u.abs()
     if form == "ripple":
@@ -47,10 +45,9 @@ def warp_inverse(
     if form == "flag":
         return u, v - _flag(u, bend, phase)
     if form == "nod":
-        rest = torch.where(v < 0, v / (1.0 - bend), v)
-        return u - 0.3 * bend * (-rest).clamp(min=0.0), rest
+        return u, _turned_back(v, bend)
     if form == "yaw":
-        return _yaw_inverse(u / _foreshortening(bend), bend), v
+        return _turned_back(u, bend), v
     if form == "flap":
         rest = u / (1.0 - 0.5 * bend)
         return rest, v + 0.7 * bend * rest.abs()
@@ -76,11 +73,13 @@ def _ripple(radius: Tensor, bend: Tensor, phase: Tensor) -> Tensor:
     return bend * (radius / 0.3).clamp(max=1.0) * torch.sin(3.0 * math.pi * radius - phase)
 
 
-def _foreshortening(bend: Tensor) -> Tensor:
-    return 1.0 - 0.5 * bend.abs()
+def _turned(w: Tensor, bend: Tensor) -> Tensor:
+    """Along one axis, what faces the viewer goes aside and the outline stays, as on a ball that turns."""
+    inner = w.clamp(-1.0, 1.0)
+    return w + bend * (1.0 - inner * inner)
 
 
-def _yaw_inverse(w: Tensor, bend: Tensor) -> Tensor:
+def _turned_back(w: Tensor, bend: Tensor) -> Tensor:
     shifted = w - bend
     root = torch.sqrt((1.0 - 4.0 * bend * shifted).clamp(min=0.0))
     # Outside the box the forward map is the identity, and so is its inverse.

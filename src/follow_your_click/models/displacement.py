@@ -26,6 +26,8 @@ FINER = (
     2  # a head states displacements at so many times the latents' resolution in either direction
 )
 MOST_MENDED, LEAST_SHARE = 2.0, 0.25  # see `at_strength`
+SCALES_TRIED = 21
+MOST_STRETCHED = 2.2  # see `_most_scaled`: a face that is turned further is a smear
 SPREADS = (0.06, 0.07)  # see `varied`: of the logarithm of the pace, and radians
 SIZES = 6  # numbers that say how large strength and region are, see `region_sizes`
 
@@ -170,22 +172,47 @@ def decided(
 def at_strength(displacement: Tensor, mask: Tensor, motion_strength: Tensor) -> Tensor:
     """A displacement made as strong as it was asked to be: the region's mean motion becomes the strength.
 
-    What a network states falls short where it is not sure of the words. A factor of two is the most that is mended, and
-    what moves by less than a quarter of the strength is left as it is: the words may ask for stillness.
+    What a network states falls short where it is not sure of the words. A factor of two is the most that is mended, less
+    where the region would be drawn out into a smear (a small head cannot turn by much), and what moves by less than a
+    quarter of the strength is left as it is: the words may ask for stillness.
 
     Args:
         displacement: (B, 2, F, H, W), in shares of the window's sides.
         mask: (B, h, w), the region at frame 0, 0 ... 1.
         motion_strength: (B,) px per frame at a window of 256.
     """
-    covered = carry(_region_of(displacement, mask), displacement)[:, 0, :-1]
+    covered = carry(_region_of(displacement, mask), displacement)[:, 0]
     way = torch.linalg.vector_norm(displacement.float().diff(dim=2), dim=1)
-    speeds = (way * covered).sum((2, 3)) / covered.sum((2, 3)).clamp(min=1e-3)
+    seen = covered[:, :-1]
+    speeds = (way * seen).sum((2, 3)) / seen.sum((2, 3)).clamp(min=1e-3)
     speed = STRENGTH_SIDE * speeds.mean(dim=1)
     asked = motion_strength.to(speed)
-    factor = (asked / speed.clamp(min=1e-6)).clamp(1 / MOST_MENDED, MOST_MENDED)
+    factor = (asked / speed.clamp(min=1e-6)).clamp(min=1 / MOST_MENDED)
+    factor = factor.minimum(_most_scaled(displacement.float(), covered))
     factor = torch.where(speed < LEAST_SHARE * asked, torch.ones_like(factor), factor)
     return displacement * factor.to(displacement).reshape(-1, 1, 1, 1, 1)
+
+
+def _most_scaled(displacement: Tensor, covered: Tensor) -> Tensor:
+    """By what factor, 1 to `MOST_MENDED`, displacements (B, 2, F, H, W) may grow where they cover (B, F, H, W): (B,).
+
+    Where a frame draws the region out, its longest stretch over its shortest may reach `MOST_STRETCHED`; turning, growing
+    and shearing draw nothing out. (The ratio is (Q + R) / (Q - R) of the map's conformal and anticonformal parts.)
+    """
+    rows, columns = displacement.shape[-2:]
+    down, across = torch.gradient(displacement, dim=(3, 4))
+    (xx, yx), (xy, yy) = (across * columns).unbind(dim=1), (down * rows).unbind(dim=1)
+    limit = (MOST_STRETCHED - 1) / (MOST_STRETCHED + 1)
+    most = torch.ones_like(displacement[:, 0, 0, 0, 0])
+    allowed = torch.ones_like(most, dtype=torch.bool)
+    for factor in torch.linspace(1, MOST_MENDED, SCALES_TRIED)[1:].tolist():
+        a, d = 1 + factor * xx, 1 + factor * yy
+        conformal = torch.hypot(a + d, factor * (yx - xy))
+        other = torch.hypot(a - d, factor * (yx + xy))
+        drawn_out = (a * d - factor * factor * xy * yx < 1) & (other > limit * conformal)
+        allowed &= ~(drawn_out & (covered > 0.5)).flatten(1).any(dim=1)
+        most = torch.where(allowed, torch.full_like(most, factor), most)
+    return most
 
 
 def varied(displacement: Tensor, mask: Tensor, draws: Tensor) -> Tensor:
