@@ -2,8 +2,8 @@
 
     python benchmarks/ablations.py --data FOLDER --out FOLDER [--steps 1000] [--only full without_ma] [--set KEY=VALUE]
 
-Every variant starts from random weights of one seed and sees the same clips in the same order; motion is in the denoised latents
-alone (no displacement head, no pooled text). A run that stopped goes on, and a variant that is trained already is only measured.
+Every variant starts from random weights of one seed, or from a network that knows pictures but no motion (--set objective.init=FOLDER
+--set objective.model={}), and sees the same clips in the same order; motion is in the denoised latents alone (no displacement head). A run that stopped goes on, and a variant that is trained already is only measured.
 
 Measured is what the network makes of held-out photos and objects in its first sampling step, from noise and the conditions
 alone: its latents are compared with those of the first frame, carried along in pixels. Eight directions, wordings as asked.
@@ -36,7 +36,9 @@ from follow_your_click.evaluation.figures import (
     mean,
     rank_correlation,
 )
+from follow_your_click.models.checkpoints import load_component
 from follow_your_click.models.conditioning import carry_first_frame, denoiser_input
+from follow_your_click.models.text_encoder import MotionTextEncoder
 from follow_your_click.models.unet import RegionalMotionUNet
 from follow_your_click.training.config import load_config, parse_overrides
 from follow_your_click.training.motion_unet import LatentBatch, MotionUNetObjective, joined
@@ -47,7 +49,8 @@ BASE = {
     "objective.model.pooled_motion_text": "none",
     "objective.displacement_loss_weight": 0,
 }
-WITHOUT_MA = {"objective.model.motion_cross_attention_dim": None}
+MA = "objective.model.motion_cross_attention_dim"
+WITHOUT_MA = {MA: None}
 WITHOUT_CAPTIONS = {"objective.motion_captions": False}
 VARIANTS: dict[str, dict[str, Any]] = {
     "full": {},
@@ -105,11 +108,15 @@ def main() -> None:
     shared = {**BASE, **parse_overrides(arguments.set), "steps": arguments.steps}
     if arguments.data is not None:
         shared["data"] = str(arguments.data)
+    # Said outright, since a network to begin with (objective.init) may have no MA layers.
+    encoder = load_config("mini", overrides=shared).objective.text_encoder
+    text_channels = int(load_component(MotionTextEncoder, encoder).config.hidden_size)
     told = None
     rows: dict[str, dict[str, Any]] = {}
     records: dict[str, dict[str, list[float]]] = {}
     for name in arguments.only:
         settings = {**shared, **VARIANTS[name], "output": str(arguments.out / name)}
+        settings.setdefault(MA, text_channels)
         folder = train("mini", overrides=[f"{key}={json.dumps(settings[key])}" for key in settings])
         network = RegionalMotionUNet.from_pretrained(folder, subfolder="unet")
         objective = build_objective(load_config("mini", overrides=settings))

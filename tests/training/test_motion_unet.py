@@ -238,6 +238,20 @@ def test_without_motion_captions_the_ma_layers_read_captions_in_training_and_pro
     assert torch.equal(in_use.motion_embeds, asked) and torch.equal(in_use.caption_embeds, asked)
 
 
+def test_a_stride_shows_every_so_many_frames_at_a_frame_rate_as_much_lower(objective):
+    every, fourth = objective(num_frames=9), objective(num_frames=3, frame_stride=4)
+    clips = fourth.clips.sample(2, generator())
+    assert clips.frames.shape[1] == 9
+    whole, thin = every.encode(clips), fourth.encode(clips)
+    for name in ("latents", "displacement"):
+        torch.testing.assert_close(getattr(thin, name), getattr(whole, name)[:, :, ::4])
+    torch.testing.assert_close(thin.moving, whole.moving[:, ::4])
+    assert torch.equal(thin.motion_strength, whole.motion_strength)
+    assert (whole.fps.tolist(), thin.fps.tolist()) == ([8.0, 8.0], [2.0, 2.0])
+    figures, sheet = fourth.validate(fourth.model)
+    assert sheet is not None and figures["v_mse"] > 0
+
+
 def test_a_network_told_the_frame_rate_is_not_told_the_strength(objective):
     told = objective(speed_told="fps", clip_uses=1)
     requests = [ClipRequest("translate_left", "layers", strength) for strength in (1.0, 2.0, 4.0)]

@@ -109,6 +109,7 @@ class MotionUNetSettings(Strict):
     `displacement_field`: a trained one, which goes into the network as it is.
     For ablations: without `motion_captions` every text is the caption of the whole clip, the MA layers' too; `speed_told` "fps"
     tells the network the frame rate at which the clip would have its strength instead (see `motion_unet.told_fps`).
+    `frame_stride`: of rendered clips every so many frames are shown, at a frame rate as much lower.
     `num_inference_steps`, `guidance_scale` and the two window strengths are not used in training: they go
     into the exported model's preset.json (see `presets.Preset`).
     """
@@ -120,6 +121,7 @@ class MotionUNetSettings(Strict):
     displacement_field: str | None = None
     size: int = Field(default=128, ge=32, multiple_of=8)
     num_frames: int = Field(default=16, ge=2)
+    frame_stride: int = Field(default=1, ge=1)
     motion_weights: dict[str, float] | None = None
     filmed_share: Share = 0.5
     first_frame_mask_ratios: tuple[Share, ...] = Field(default=(0.0, 0.3, 0.5, 0.7), min_length=1)

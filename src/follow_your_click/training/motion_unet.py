@@ -5,7 +5,7 @@ Axis legend: B batch, C channels, F frames, H W rows and columns, N tokens, D te
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from typing import cast
 
@@ -126,6 +126,8 @@ class MotionUNetObjective:
         self, clips: ClipBatch | FilmedBatch, generator: torch.Generator | None = None
     ) -> LatentBatch:
         """Clips as the network meets them: in training with a generator, which mixes and drops texts; else as in use."""
+        if isinstance(clips, ClipBatch):
+            clips = thinned(clips, self.settings.frame_stride)
         batch = clips.frames.shape[0]
         images = rearrange(clips.frames, "b f c h w -> (b f) c h w")
         latents = rearrange(self.vae.encode(images).latents, "(b f) c h w -> b c f h w", b=batch)  # type: ignore[operator]
@@ -148,7 +150,8 @@ class MotionUNetObjective:
             captions = motion_prompts
         filmed = clips if isinstance(clips, FilmedBatch) else None
         strength = clips.motion_strength
-        fps = torch.full_like(strength, FPS) if filmed is None else filmed.fps
+        rate = FPS / self.settings.frame_stride
+        fps = torch.full_like(strength, rate) if filmed is None else filmed.fps
         if self.settings.speed_told == "fps":
             pace = 1.0 if generator is None else drawn_pace(strength, generator)
             strength, fps = torch.zeros_like(strength), told_fps(strength, pace)
@@ -263,14 +266,14 @@ class MotionUNetObjective:
             prompt_embeds=batch.caption_embeds,
             motion_prompt_embeds=batch.motion_embeds,
             motion_strength=batch.motion_strength,
-            fps=FPS,
+            fps=FPS / self.settings.frame_stride,
             num_frames=batch.latents.shape[2],
             generator=generator,
             output_type="pt",
         )
         frames = cast(RegionalAnimationOutput, sampled).frames * 2 - 1
         figures = {name: float(value) for name, value in losses.items()}
-        return figures, contact_sheet(clips.frames, frames)
+        return figures, contact_sheet(clips.frames[:, :: self.settings.frame_stride], frames)
 
 
 def contact_sheet(truth: Tensor, sampled: Tensor, *, every: int = 3) -> Image.Image:
@@ -287,6 +290,16 @@ def joined(parts: list[LatentBatch]) -> LatentBatch:
         return parts[0]
     return LatentBatch(
         *(torch.cat([getattr(part, f.name) for part in parts]) for f in fields(LatentBatch))
+    )
+
+
+def thinned(clips: ClipBatch, stride: int) -> ClipBatch:
+    """Every `stride`-th frame of rendered clips; their strength stays that of neighbouring frames before."""
+    return replace(
+        clips,
+        frames=clips.frames[:, ::stride],
+        moving_mask=clips.moving_mask[:, ::stride],
+        displacement=clips.displacement[:, ::stride],
     )
 
 

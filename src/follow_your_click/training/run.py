@@ -174,10 +174,11 @@ def _procedural_clips(
     split: WordingSplit,
 ) -> ProceduralClips:
     library: PictureLibrary = load_library(config.data, split=split).to(torch.device(config.device))
+    stride = settings.frame_stride if isinstance(settings, MotionUNetSettings) else 1
     return ProceduralClips(
         library,
         size=settings.size,
-        num_frames=settings.num_frames,
+        num_frames=1 + (settings.num_frames - 1) * stride,
         wordings=split,
         motion_weights=settings.motion_weights,
     )
