@@ -56,6 +56,20 @@ def test_the_solver_reaches_the_strength(motion: str, strength: float) -> None:
     assert particle_strength(track, PARTICLES, half=HALF) == pytest.approx(strength, rel=0.02)
 
 
+@pytest.mark.parametrize(("motion", "axis"), [("turn_left", 0), ("turn_right", 0), ("nod", 1)])
+def test_a_head_turns_and_nods_within_its_outline(motion: str, axis: int) -> None:
+    track = motion_track(motion, MAX_AMPLITUDE[motion], num_frames=16)
+    angle = torch.linspace(0, 6.2, 40)
+    outline = torch.stack([angle.cos(), angle.sin()], dim=1)
+    stays = moved_points(track, outline, half=HALF) - outline * HALF
+    assert stays.abs().max() < 1e-3
+    inner = torch.cartesian_prod(AXIS, AXIS)
+    inner = inner[inner.norm(dim=1) < 0.9]
+    goes = moved_points(track, inner, half=HALF) - inner * HALF
+    way = goes.abs().mean(dim=(0, 1))
+    assert way[axis] > 0.01 and way[1 - axis] < 1e-6
+
+
 def test_rotation_is_clockwise_on_screen() -> None:
     track = motion_track("rotate_clockwise", 0.5, num_frames=16)
     moved = moved_points(track, torch.tensor([[1.0, 0.0]]), half=HALF)

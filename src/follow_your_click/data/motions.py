@@ -48,9 +48,9 @@ MAX_AMPLITUDE: dict[str, float] = {
     "sway": 1.2,  # of the box's half width, at the top
     "wave": 0.5,  # of the half height, at the right edge
     "ripple": 0.07,  # of the half size: three quarters of what would fold it
-    "nod": 0.4,  # below 0.5, where the map would fold; turning likewise
-    "turn_left": 0.4,
-    "turn_right": 0.4,
+    "nod": 0.42,  # below 0.5, where the map would fold; turning likewise
+    "turn_left": 0.42,
+    "turn_right": 0.42,
     "flap": 0.9,
 }
 """Largest amplitude at which each map is still one-to-one and looks like its name (tuned by eye)."""

@@ -52,7 +52,7 @@ STRENGTH_LIMITS: dict[str, tuple[float, float]] = {
     "grow": (MIN_STRENGTH, 2.5),
     "shrink": (MIN_STRENGTH, 2.0),
     "nod": (MIN_STRENGTH, 4.0),
-    "turn": (MIN_STRENGTH, 2.0),
+    "turn": (0.25, 1.2),
     "flap": (1.0, 6.0),
     "flow": (MIN_STRENGTH, 6.0),
     "still": (0.0, 0.0),

@@ -24,9 +24,9 @@ def warp_forward(
     if form == "flag":
         return u, v + _flag(u, bend, phase)
     if form == "nod":
-        return u, _turned(v, bend)
+        return u, _turned(v, u, bend)
     if form == "yaw":
-        return _turned(u, bend), v
+        return _turned(u, v, bend), v
     if form == "flap":
         return u * (1.0 - 0.5 * bend), v - 0.7 * bend * u.abs()
     if form == "ripple":
@@ -45,9 +45,9 @@ def warp_inverse(
     if form == "flag":
         return u, v - _flag(u, bend, phase)
     if form == "nod":
-        return u, _turned_back(v, bend)
+        return u, _turned_back(v, u, bend)
     if form == "yaw":
-        return _turned_back(u, bend), v
+        return _turned_back(u, v, bend), v
     if form == "flap":
         rest = u / (1.0 - 0.5 * bend)
         return rest, v + 0.7 * bend * rest.abs()
@@ -73,14 +73,15 @@ def _ripple(radius: Tensor, bend: Tensor, phase: Tensor) -> Tensor:
     return bend * (radius / 0.3).clamp(max=1.0) * torch.sin(3.0 * math.pi * radius - phase)
 
 
-def _turned(w: Tensor, bend: Tensor) -> Tensor:
-    """Along one axis, what faces the viewer goes aside and the outline stays, as on a ball that turns."""
-    inner = w.clamp(-1.0, 1.0)
-    return w + bend * (1.0 - inner * inner)
+def _turned(w: Tensor, other: Tensor, bend: Tensor) -> Tensor:
+    """Along one axis, what faces the viewer goes aside and the round outline stays, as on a ball that turns."""
+    room = (1.0 - other * other).clamp(min=0.0)
+    return w + bend * (room - w * w).clamp(min=0.0)
 
 
-def _turned_back(w: Tensor, bend: Tensor) -> Tensor:
-    shifted = w - bend
+def _turned_back(w: Tensor, other: Tensor, bend: Tensor) -> Tensor:
+    room = (1.0 - other * other).clamp(min=0.0)
+    shifted = w - bend * room
     root = torch.sqrt((1.0 - 4.0 * bend * shifted).clamp(min=0.0))
-    # Outside the box the forward map is the identity, and so is its inverse.
-    return torch.where(w.abs() > 1.0, w, 2.0 * shifted / (1.0 + root))
+    # Outside the outline the forward map is the identity, and so is its inverse.
+    return torch.where(w * w > room, w, 2.0 * shifted / (1.0 + root))
