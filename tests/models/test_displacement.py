@@ -253,9 +253,6 @@ def test_a_face_turns_no_further_than_it_looks_like_one(axis):
     # Scaled by f, the steepest slope is 1 - 0.4 f, at the outline: drawn out by 2.2 at f = 1.36, a position further in at 1.5.
     most = float(found.abs().max() / moved.abs().max())
     assert 1.3 < most < 1.55
-    # Stated too far, it is brought back to the same place.
-    again = at_strength(1.8 * moved, mask, thrice(moved, mask))
-    torch.testing.assert_close(again, found, rtol=0.08, atol=1e-4)
 
 
 def test_without_draws_nothing_varies():

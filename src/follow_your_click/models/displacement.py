@@ -26,7 +26,7 @@ FINER = (
     2  # a head states displacements at so many times the latents' resolution in either direction
 )
 MOST_MENDED, LEAST_SHARE = 2.0, 0.25  # see `at_strength`
-SCALES_TRIED = 31
+SCALES_TRIED = 21
 MOST_STRETCHED = 2.2  # see `_most_scaled`: a face that is turned further is a smear
 SPREADS = (0.06, 0.07)  # see `varied`: of the logarithm of the pace, and radians
 SIZES = 6  # numbers that say how large strength and region are, see `region_sizes`
@@ -172,9 +172,9 @@ def decided(
 def at_strength(displacement: Tensor, mask: Tensor, motion_strength: Tensor) -> Tensor:
     """A displacement made as strong as it was asked to be: the region's mean motion becomes the strength.
 
-    What a network states falls short where it is not sure of the words. A factor of two is the most that is mended, and
-    what moves by less than a quarter of the strength is left as it is: the words may ask for stillness. No region is drawn
-    out into a smear: a small head turns less far than it was asked to.
+    What a network states falls short where it is not sure of the words. A factor of two is the most that is mended, less
+    where the region would be drawn out into a smear (a small head cannot turn by much), and what moves by less than a
+    quarter of the strength is left as it is: the words may ask for stillness.
 
     Args:
         displacement: (B, 2, F, H, W), in shares of the window's sides.
@@ -194,20 +194,18 @@ def at_strength(displacement: Tensor, mask: Tensor, motion_strength: Tensor) -> 
 
 
 def _most_scaled(displacement: Tensor, covered: Tensor) -> Tensor:
-    """By what factor displacements (B, 2, F, H, W) may grow, or must shrink, where they cover (B, F, H, W): (B,).
+    """By what factor, 1 to `MOST_MENDED`, displacements (B, 2, F, H, W) may grow where they cover (B, F, H, W): (B,).
 
-    Between 1 / `MOST_MENDED` and `MOST_MENDED`. Where a frame draws the region out, its longest stretch over its shortest may
-    reach `MOST_STRETCHED`; turning, growing and shearing draw nothing out. (The ratio is (Q + R) / (Q - R) of the map's
-    conformal and anticonformal parts.)
+    Where a frame draws the region out, its longest stretch over its shortest may reach `MOST_STRETCHED`; turning, growing
+    and shearing draw nothing out. (The ratio is (Q + R) / (Q - R) of the map's conformal and anticonformal parts.)
     """
     rows, columns = displacement.shape[-2:]
     down, across = torch.gradient(displacement, dim=(3, 4))
     (xx, yx), (xy, yy) = (across * columns).unbind(dim=1), (down * rows).unbind(dim=1)
     limit = (MOST_STRETCHED - 1) / (MOST_STRETCHED + 1)
-    least, *larger = torch.logspace(-1, 1, SCALES_TRIED, base=MOST_MENDED).tolist()
-    most = torch.full_like(displacement[:, 0, 0, 0, 0], least)
+    most = torch.ones_like(displacement[:, 0, 0, 0, 0])
     allowed = torch.ones_like(most, dtype=torch.bool)
-    for factor in larger:
+    for factor in torch.linspace(1, MOST_MENDED, SCALES_TRIED)[1:].tolist():
         a, d = 1 + factor * xx, 1 + factor * yy
         conformal = torch.hypot(a + d, factor * (yx - xy))
         other = torch.hypot(a - d, factor * (yx + xy))
