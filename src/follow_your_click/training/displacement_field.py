@@ -6,7 +6,7 @@ Axis legend: B batch, D text channels, F frames, H W rows and columns of the win
 from __future__ import annotations
 
 import random as random_module
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from functools import lru_cache
 
 import torch
@@ -31,7 +31,6 @@ PASSED_WEIGHT = 0.2
 ELSEWHERE_WEIGHT = 0.002
 VELOCITY_WEIGHT = 0.5
 FAR_OFF = 5.0
-ASKED_SHARE = 0.3  # of clips, whose strength is told as it was asked for
 STILL = 1e-4  # share of the window: a smaller displacement counts as none
 
 
@@ -87,12 +86,7 @@ class DisplacementFieldObjective:
         # Wrapped to a positive seed: the first steps of a run also use "earlier" clips.
         generator = step_generator(seed, step % (SEED_STRIDE // 2), self._device)
         clips = self.clips.sample(count, generator, self._device)
-        geometry = geometry_of(clips)
-        # A person asks for more than a small head's turn can be: then it is as much as it can.
-        draws = torch.rand(count, generator=generator, device=generator.device)
-        more = clips.asked_strength.maximum(geometry.motion_strength)
-        told = torch.where(draws < ASKED_SHARE, more, geometry.motion_strength)
-        return replace(geometry, motion_strength=told), clips.motions
+        return geometry_of(clips), clips.motions
 
     @property
     def _device(self) -> torch.device:
