@@ -229,13 +229,15 @@ def read(latents: Tensor, clips: Clips) -> dict[str, list[float]]:
     area = moving.amax(dim=1, keepdim=True).unsqueeze(1)
     still = (area < 0.01).float()
 
-    def error(candidate: Tensor, where: Tensor = area) -> Tensor:
+    def error(candidate: Tensor, where: Tensor) -> Tensor:
         weight = where.expand_as(latents)
         total: Tensor = ((latents - candidate).square() * weight).sum((1, 2, 3, 4))
         return total / weight.sum((1, 2, 3, 4)).clamp(min=1e-6)
 
-    turned = torch.stack([error(candidate) for candidate in clips.turned])
-    scaled = torch.stack([error(candidate) for candidate in clips.scaled])
+    # Over the whole window: over what truly moves, a clip that stands still would be nearest to any way but that.
+    everywhere = torch.ones_like(area)
+    turned = torch.stack([error(candidate, everywhere) for candidate in clips.turned])
+    scaled = torch.stack([error(candidate, everywhere) for candidate in clips.scaled])
     nearest = torch.tensor(READ_STRENGTHS)[scaled.argmin(dim=0)]
     standing = first.unsqueeze(2).expand_as(batch.latents)
     left = ((latents - batch.latents).square() * area).sum((1, 2, 3, 4))
@@ -315,7 +317,8 @@ def row(name: str, values: dict[str, tuple[float, float, float]]) -> str:
 
 
 def cell(value: tuple[float, float, float]) -> str:
-    return "{:.3f} ({:.3f} to {:.3f})".format(*value)
+    # A constant has no rank correlation.
+    return "-" if math.isnan(value[0]) else "{:.3f} ({:.3f} to {:.3f})".format(*value)
 
 
 def verdict(lead: tuple[float, float, float]) -> str:
