@@ -357,7 +357,7 @@ def test_a_debug_model_overfits_one_clip(configure, tiny_unet):
     built = build_objective(config)
     request = ClipRequest(motion="translate_left", kind="layers", motion_strength=6.0)
     clips = built.clips.sample_requests([request], generator())
-    batch = built._encode(clips, None)
+    batch = built.encode(clips)
     repeated = LatentBatch(*(getattr(batch, name).repeat_interleave(8, 0) for name in BATCH_FIELDS))
     parts = {name: getattr(built, name) for name in OBJECTIVE_FIELDS}
     trained = Trainer(OneBatch(**parts, fixed=repeated), config).fit().eval()
