@@ -119,7 +119,8 @@ def main() -> None:
         settings.setdefault(MA, text_channels)
         folder = train("mini", overrides=[f"{key}={json.dumps(settings[key])}" for key in settings])
         network = RegionalMotionUNet.from_pretrained(folder, subfolder="unet")
-        objective = build_objective(load_config("mini", overrides=settings))
+        # Measured on the CPU, wherever it was trained: the same clips, and the same noise.
+        objective = build_objective(load_config("mini", overrides={**settings, "device": "cpu"}))
         assert isinstance(objective, MotionUNetObjective)
         if told is None or objective.settings.speed_told != told:
             clips = held_out_clips(objective, arguments.clips, arguments.wordings)

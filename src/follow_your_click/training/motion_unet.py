@@ -40,7 +40,7 @@ VALIDATION_MOTIONS = (
     *("swing", "bounce", "grow"),
 )
 VALIDATION_STRENGTH = 3.0
-# At one frame rate, the log of the strengths of 46 filmed clips has this standard deviation (scenes have a pace of their own).
+# Standard deviation of the log of scenes' strengths at one frame rate: docs/results.md says of which.
 PACE_SPREAD = 1.2
 FPS_LIMITS = (1.0, 64.0)
 
@@ -154,7 +154,8 @@ class MotionUNetObjective:
         fps = torch.full_like(strength, rate) if filmed is None else filmed.fps
         if self.settings.speed_told == "fps":
             pace = 1.0 if generator is None else drawn_pace(strength, generator)
-            strength, fps = torch.zeros_like(strength), told_fps(strength, pace)
+            fps = told_fps(strength, pace) if filmed is None else filmed.fps
+            strength = torch.zeros_like(strength)
         embeds = encode_text(self.text_encoder, self.tokenizer, captions + motion_prompts)
         return LatentBatch(
             latents=latents,

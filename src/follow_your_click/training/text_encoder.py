@@ -48,9 +48,10 @@ class MotionClassifier(nn.Module):
 
 
 def unrelated_words(tokenizer: PreTrainedTokenizerFast) -> list[str]:
-    """Words of one token that no wording of a motion has in any form: names of things that prompts may speak of.
+    """Words of one token that no wording of a motion has in any form, stand-ins for the names of things.
 
-    With the few hundred names of the training pictures alone, an unknown thing is read as a motion: "face" as a turn of it.
+    With the few hundred names of the training pictures alone, a thing that is not among them is read as a motion. Words of the
+    held-out wordings are left out too: training must not meet them.
     """
     said = {
         word
