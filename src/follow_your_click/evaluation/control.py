@@ -19,7 +19,7 @@ from __future__ import annotations
 import math
 import random as random_module
 from collections.abc import Callable, Iterator, Sequence
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -185,15 +185,22 @@ def generate(
         clips.region_mask,
         motion_prompt=list(prompts),
         motion_strength=clips.motion_strength,
-        fps=FPS,
-        num_frames=settings.num_frames,
-        num_inference_steps=settings.num_inference_steps,
-        guidance_scale=settings.guidance_scale,
+        **_sampling(settings),
         generator=[torch.Generator().manual_seed(seed) for seed in seeds],
         output_type="pt",
     )
     frames: Tensor = cast(RegionalAnimationOutput, output).frames.float().cpu()
     return frames
+
+
+def _sampling(settings: ControlSettings) -> dict[str, Any]:
+    """What every clip is made with, as the pipeline and `Animator` both name it."""
+    return {
+        "num_frames": settings.num_frames,
+        "fps": FPS,
+        "num_inference_steps": settings.num_inference_steps,
+        "guidance_scale": settings.guidance_scale,
+    }
 
 
 def _finished(
@@ -210,10 +217,7 @@ def _finished(
         animator.animate(
             photo,
             [Region(mask.numpy() > 0.5, prompt=prompt, strength=strength)],
-            num_frames=settings.num_frames,
-            fps=FPS,
-            num_inference_steps=settings.num_inference_steps,
-            guidance_scale=settings.guidance_scale,
+            **_sampling(settings),
             seed=seed,
         ).frames
         for photo, mask, prompt, strength, seed in zip(
@@ -345,15 +349,7 @@ def _rendered(
     settings: ControlSettings,
     seed: int,
 ) -> RenderedClip:
-    clip = animator.animate(
-        photo,
-        [region],
-        num_frames=settings.num_frames,
-        fps=FPS,
-        num_inference_steps=settings.num_inference_steps,
-        guidance_scale=settings.guidance_scale,
-        seed=seed,
-    )
+    clip = animator.animate(photo, [region], **_sampling(settings), seed=seed)
     outside = np.ones(photo.shape[:2], np.bool_)
     for patch in clip.patches:
         height, width = patch.frames.shape[1:3]
