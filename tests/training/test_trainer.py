@@ -115,7 +115,11 @@ def test_steps_draw_their_random_numbers_from_seed_and_step_alone(configure):
     assert not torch.equal(objective.batch(2, seed=1, step=0), first)
 
 
-def test_half_precision_on_a_cpu_warns(configure):
-    config = configure("text_encoder", precision="bf16")
-    with pytest.warns(UserWarning, match="bf16 is ignored on a CPU"):
-        Trainer(build_objective(config), config)
+def test_half_precision_computes_in_it_and_keeps_weights_whole_on_a_cpu_too(configure, tmp_path):
+    weights = {}
+    for precision in ("fp32", "bf16"):
+        config = configure("text_encoder", precision=precision, output=tmp_path / precision)
+        weights[precision] = list(fit(config).parameters())
+    assert all(parameter.dtype == torch.float32 for parameter in weights["bf16"])
+    pairs = zip(weights["fp32"], weights["bf16"], strict=True)
+    assert any(not torch.equal(whole, half) for whole, half in pairs)

@@ -166,6 +166,7 @@ class ClickObjective:
 
 def _round_loss(logits: Tensor, scores: Tensor, batch: ClickBatch) -> tuple[Tensor, Tensor]:
     """The loss of one round, and the overlap of each level: (B, K)."""
+    logits = logits.float()
     known = batch.known.to(logits) * logits.new_tensor(LEVEL_WEIGHTS)
     entropy = F.binary_cross_entropy_with_logits(logits, batch.masks, reduction="none")
     entropy = entropy.mean(dim=(2, 3))

@@ -10,9 +10,8 @@ import json
 import logging
 import shutil
 import time
-import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -47,8 +46,6 @@ class Trainer:
         self.objective = objective
         self.config = config
         self.device = torch.device(config.device)
-        if self.device.type == "cpu" and config.precision == "bf16":
-            warnings.warn("precision bf16 is ignored on a CPU; this run uses fp32", stacklevel=2)
         self.model = objective.model.to(self.device)
         self.parameters = [p for p in self.model.parameters() if p.requires_grad]
         self.optimizer = torch.optim.AdamW(
@@ -189,12 +186,9 @@ def _arithmetic(config: TrainingConfig) -> Iterator[None]:
     temporal attention (measured: 0.29 s against 0.03 s for (16384, 1, 8, 32)).
     """
     kind = torch.device(config.device).type
-    if kind == "cpu":
-        with sdpa_kernel(SDPBackend.MATH):
-            yield
-    else:
-        with torch.autocast(kind, torch.bfloat16, enabled=config.precision == "bf16"):
-            yield
+    kernel = sdpa_kernel(SDPBackend.MATH) if kind == "cpu" else nullcontext()
+    with kernel, torch.autocast(kind, torch.bfloat16, enabled=config.precision == "bf16"):
+        yield
 
 
 def _contiguous(state: dict[str, Tensor]) -> dict[str, Tensor]:
