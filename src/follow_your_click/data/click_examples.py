@@ -1,8 +1,8 @@
-"""What the click network learns from: photos with true masks, and cut-outs composed over photos.
+"""What the click network learns from: photos with true masks, photos with outlined objects, and cut-outs over photos.
 
 Axis legend: B examples, N objects, S the side of an example in pixels, K levels (part, object, whole).
 
-There are true masks of few scenes, so more than half of the examples are composed. A composed object is brought near to
+There are true masks of few scenes, so most examples are photos whose objects were outlined by hand, or composed. A composed object is brought near to
 its surroundings in colour, and the whole is blurred, made noisy and compressed at random, so that neither a seam nor a
 difference in sharpness gives it away.
 """
@@ -24,8 +24,9 @@ from follow_your_click.data.true_masks import MaskedPhoto, scene_of
 Bytes = npt.NDArray[np.uint8]
 Bools = npt.NDArray[np.bool_]
 
-TRUE_SHARE = 0.5
-PASTED_SHARE = 0.35  # of the examples with true masks, that something else is pasted into
+TRUE_SHARE = 0.3
+OUTLINED_SHARE = 0.4  # where there is neither, the rest takes its place
+PASTED_SHARE = 0.35  # of the examples with masks, that something else is pasted into
 REAL_CUTOUT_SHARE = 0.6  # the rest are drawn ones (emoji)
 # Powers of 2. A photo may be full of its object, or the object a speck in it.
 WINDOW_SCALES = (0.1, 2.0)  # side of the window, in lengths of an object with a true mask
@@ -55,6 +56,7 @@ class ClickExamples:
     Args:
         library: photos as backgrounds and cut-outs to put on them.
         photos: photos with true masks; may be empty.
+        outlined: photos with masks made of outlines; may be empty.
         held_out: scenes whose cut-outs are left away.
         size: S.
     """
@@ -64,11 +66,13 @@ class ClickExamples:
         library: PictureLibrary,
         photos: Sequence[MaskedPhoto],
         *,
+        outlined: Sequence[MaskedPhoto] = (),
         held_out: set[str],
         size: int,
     ) -> None:
         self.size = size
         self.photos = photos
+        self.outlined = outlined
         self.backgrounds = [_rows(picture.pixels) for picture in library.photos]
         allowed = [p for p in library.cutouts if scene_of(p.name.split(".")[0]) not in held_out]
         self.real = [_rows(p.pixels) for p in allowed if p.name.startswith(_REAL)]
@@ -77,8 +81,11 @@ class ClickExamples:
     def draw(self, random: random_module.Random) -> ClickExample:
         """One example, a function of the random numbers alone."""
         for _ in range(20):
-            if self.photos and random.random() < TRUE_SHARE:
-                image, objects = self._from_true_masks(random)
+            kind = random.random()
+            if self.photos and kind < TRUE_SHARE:
+                image, objects = self._from_masks(self.photos, random)
+            elif self.outlined and kind >= 1 - OUTLINED_SHARE:
+                image, objects = self._from_masks(self.outlined, random)
             else:
                 image, objects = self._composed(random)
             shown = [index for index, area in enumerate(objects) if area.sum() >= MIN_AREA]
@@ -90,8 +97,10 @@ class ClickExamples:
                 return self._finished(image, objects, index, random)
         raise RuntimeError("twenty examples without an object; expected pictures of objects")
 
-    def _from_true_masks(self, random: random_module.Random) -> tuple[Bytes, list[Bools]]:
-        photo = random.choice(self.photos)
+    def _from_masks(
+        self, photos: Sequence[MaskedPhoto], random: random_module.Random
+    ) -> tuple[Bytes, list[Bools]]:
+        photo = random.choice(photos)
         height, width = photo.image.shape[:2]
         target = random.choice(photo.objects)
         rows, columns = np.nonzero(target)

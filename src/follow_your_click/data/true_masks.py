@@ -104,12 +104,12 @@ def training_photos(root: Path) -> list[MaskedPhoto]:
     for photo in sorted({mask.photo for mask in masks if mask.scene not in held_out}):
         image = read_photo(photo)
         objects = [load_mask(mask.path) > 0.5 for mask in masks if mask.photo == photo]
-        photos.append(_masked_photo(scene_of(photo.stem), image, np.stack(objects)))
+        photos.append(masked_photo(scene_of(photo.stem), image, np.stack(objects)))
     for name, frames, objects_of in _videos(root / "videos"):
         if name in held_out or is_held_out(f"{name}.mp4"):
             continue
         for index in np.linspace(0, len(frames) - 1, VIDEO_FRAMES).round().astype(int):
-            photos.append(_masked_photo(name, frames[index], objects_of[index][None]))
+            photos.append(masked_photo(name, frames[index], objects_of[index][None]))
     if not photos:
         raise ImageError(
             f"got no photo with a mask in {root / 'masked'}; expected NAME.jpg beside NAME.png"
@@ -134,10 +134,10 @@ def _videos(
             yield name, frames[:both], objects[:both]
 
 
-def _masked_photo(
+def masked_photo(
     scene: str, image: npt.NDArray[np.uint8], objects: npt.NDArray[np.bool_]
 ) -> MaskedPhoto:
-    """Long side 384 px at most, empty objects left away."""
+    """A photo (H, W, 3) and its objects (N, H, W): long side 384 px at most, empty objects left away."""
     height, width = image.shape[:2]
     scale = min(1.0, SIDE / max(height, width))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))

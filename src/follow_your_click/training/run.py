@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from follow_your_click.data.click_examples import ClickExamples
 from follow_your_click.data.filmed import FilmedClips
 from follow_your_click.data.motion_prompts import WordingSplit
+from follow_your_click.data.outlines import outlined_photos
 from follow_your_click.data.photos import PictureLibrary, load_library
 from follow_your_click.data.procedural import ProceduralClips
 from follow_your_click.data.shards import ShardReader, is_build
@@ -190,12 +191,14 @@ def _click_objective(config: TrainingConfig, settings: ClickNetworkSettings) -> 
         if settings.init is None
         else load_component(ClickNetwork, settings.init)
     )
-    # Without a folder there are no true masks: composed examples alone.
+    # Without a folder there are no masks: composed examples alone.
     root = config.data
+    held_out = set() if root is None else held_out_scenes(root)
     examples = ClickExamples(
         load_library(root, split="train"),
         [] if root is None else training_photos(root),
-        held_out=set() if root is None else held_out_scenes(root),
+        outlined=[] if root is None else outlined_photos(root / "photos", held_out=held_out),
+        held_out=held_out,
         size=settings.size,
     )
     validation = [] if root is None else held_out_photos(root)

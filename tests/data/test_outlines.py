@@ -1,0 +1,83 @@
+"""Outlines drawn by hand: what is kept, and the mask that is made of one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from follow_your_click.data import outlines as module
+from follow_your_click.data.outlines import (
+    held_out_outlines,
+    outlined_mask,
+    outlined_photos,
+    outlines,
+)
+from follow_your_click.data.photos import is_held_out
+
+
+def _disc(radius: float, *, size: int = 120) -> np.ndarray:
+    rows, columns = np.mgrid[:size, :size]
+    return (rows - size / 2) ** 2 + (columns - size / 2) ** 2 <= radius**2
+
+
+def _photo(truth: np.ndarray, *, contrast: int) -> np.ndarray:
+    noise = np.random.default_rng(0).integers(0, 20, (*truth.shape, 3))
+    return (noise + 90 + contrast * truth[..., None]).astype(np.uint8)
+
+
+def _circle(radius: float, *, size: int = 120, points: int = 8) -> list[list[float]]:
+    turns = np.arange(points) * 2 * np.pi / points
+    return [[1000 * (0.5 + radius / size * f(t)) for f in (np.cos, np.sin)] for t in turns]
+
+
+def _overlap(a: np.ndarray, b: np.ndarray) -> float:
+    return float((a & b).sum() / (a | b).sum())
+
+
+def test_every_outline_is_one_and_both_splits_have_some() -> None:
+    found = outlines()
+    held_out = [name for name in found if is_held_out(name)]
+    assert len(found) - len(held_out) > 1_000 and len(held_out) > 50
+    for name, objects in found.items():
+        for outline in objects:
+            points = np.asarray(outline)
+            assert points.ndim == 2 and points.shape[1] == 2 and len(points) >= 3, name
+            assert points.min() >= 0 and points.max() <= 1000, name
+
+
+def test_a_coarse_outline_is_brought_to_the_rim_by_colour() -> None:
+    truth = _disc(40)
+    drawn = outlined_mask(_photo(truth, contrast=0), _circle(38, points=9))
+    found = outlined_mask(_photo(truth, contrast=100), _circle(38, points=9))
+    assert _overlap(drawn, truth) < 0.9
+    assert _overlap(found, truth) > 0.97
+
+
+def test_colours_that_contradict_the_outline_do_not_undo_it() -> None:
+    inner = _disc(15)
+    found = outlined_mask(_photo(inner, contrast=120), _circle(40, points=24))
+    assert _overlap(found, _disc(40)) > 0.75, "no farther than the band is wide"
+
+
+@pytest.mark.parametrize("held_out", [set(), {"meadow"}])
+def test_training_and_measuring_share_no_photo(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, held_out: set[str]
+) -> None:
+    names = [f"meadow-{number}.jpg" for number in range(60)]
+    kept = [name for name in names if not is_held_out(name)]
+    assert 0 < len(kept) < len(names)
+    drawn = {name: [_circle(40), _circle(20)] for name in [*names, "not-there.jpg"]}
+    monkeypatch.setattr(module, "outlines", lambda: drawn)
+    for name in names:
+        Image.fromarray(_photo(_disc(40), contrast=100)).save(tmp_path / name)
+    found = outlined_photos(tmp_path, held_out=held_out)
+    assert [photo.scene for photo in found] == ([] if held_out else sorted(n[:-4] for n in kept))
+    measured = held_out_outlines(tmp_path)
+    assert [path.name for path in measured] == sorted(set(names) - set(kept))
+    assert all(mask.shape == (120, 120) for masks in measured.values() for mask in masks)
+    for photo in found:
+        assert photo.image.shape == (120, 120, 3) and photo.objects.shape == (2, 120, 120)
+        assert photo.objects[0].sum() > photo.objects[1].sum()
