@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from follow_your_click.errors import RegionError
-from follow_your_click.segmentation.click import ClickSegmenter
+from follow_your_click.models.click_network import ClickFeatures, ClickPrompts
+from follow_your_click.segmentation.click import SIDES, TRUST, ClickSegmenter
 
 WIDTH, HEIGHT = 200, 150
 
@@ -62,8 +64,32 @@ def test_the_photo_is_encoded_once(
     first = segmenter.predict(point_coords=np.array([[120, 75]], np.float32))
     segmenter.predict(point_coords=np.array([[20, 20]], np.float32))
     again = segmenter.predict(point_coords=np.array([[120, 75]], np.float32))
-    assert calls == [1]
+    assert len(calls) == len(SIDES)
     np.testing.assert_array_equal(first.masks, again.masks)
+
+
+def test_the_view_that_is_surest_of_itself_counts_most(
+    segmenter: ClickSegmenter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every view says another constant; the masks follow the mean that the guesses weigh."""
+    image, _ = _disc()
+    said = dict(zip(SIDES, ((-3.0, 0.3), (2.0, 0.5), (1.0, 0.6)), strict=True))
+
+    def decode(features: ClickFeatures, prompts: ClickPrompts) -> tuple[torch.Tensor, torch.Tensor]:
+        height, width = (4 * side for side in features.quarter.shape[-2:])
+        logit, guess = said[min(SIDES, key=lambda side: abs(side - width))]
+        return torch.full((1, 3, height, width), logit), torch.full((1, 3), guess)
+
+    monkeypatch.setattr(segmenter.network, "decode", decode)
+    segmenter.set_image(image)
+    found = segmenter.predict(point_coords=np.array([[120, 75]], np.float32))
+    logits, guesses = np.array(list(said.values())).T
+    trust = np.exp(TRUST * guesses) / np.exp(TRUST * guesses).sum()
+    assert (logits * trust).sum() > 0 and found.masks.all()
+    assert found.scores == pytest.approx([(guesses * trust).sum()] * 3, abs=1e-5)
+    said[SIDES[0]] = (-3.0, 0.9)
+    found = segmenter.predict(point_coords=np.array([[120, 75]], np.float32))
+    assert found.masks.sum() == 3, "nothing but the click's own pixel"
 
 
 @settings(max_examples=30, deadline=None)
