@@ -1,4 +1,4 @@
-"""Outlines drawn by hand: what is kept, and the mask that is made of one."""
+"""Outlines drawn by eye: what is kept, and the mask that is made of one."""
 
 from __future__ import annotations
 

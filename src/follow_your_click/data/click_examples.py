@@ -2,7 +2,7 @@
 
 Axis legend: B examples, N objects, S the side of an example in pixels, K levels (part, object, whole).
 
-There are true masks of few scenes, so most examples are photos whose objects were outlined by hand, or composed. A composed object is brought near to
+There are true masks of few scenes, so most examples are photos whose objects were outlined by eye, or composed. A composed object is brought near to
 its surroundings in colour, and the whole is blurred, made noisy and compressed at random, so that neither a seam nor a
 difference in sharpness gives it away.
 """
