@@ -6,7 +6,8 @@
 FOLDER/masked holds photos NAME.jpg with their objects' masks NAME.png, NAME__obj2.png ... (white = object).
 With --truth outlines the truth is what was outlined by eye in photos of FOLDER/photos (`data.outlines`): single objects,
 animals and flowers, most of them large, where masks/ has whole scenes. GrabCut has brought those outlines to the rim,
-within a narrow band: a method like it may gain a little from that. They are true to about 1 to 3 % of the photo's side.
+within a narrow band: a method like it may gain a little from that. How true they are was not
+measured: 1 to 3 % of the photo's side, whoever traced them thought.
 
 Segmenters are named as for `fyc segment --segmenter`: embedded, grabcut, sam, sam2, sam3, a folder or a hub id; and "plain".
 
@@ -296,6 +297,10 @@ def main() -> None:
         for name in names
     }
     if arguments.truth == "outlines":
+        if arguments.split == "all":
+            parser.error(
+                "--truth outlines: got --split all, expected held_out: the others were trained on"
+            )
         truths, folder = outlined(arguments.data), arguments.data / "photos"
     else:
         truths, folder = true_masks(arguments.data, arguments.split), arguments.data / "masked"

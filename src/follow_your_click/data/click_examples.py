@@ -25,7 +25,7 @@ Bytes = npt.NDArray[np.uint8]
 Bools = npt.NDArray[np.bool_]
 
 TRUE_SHARE = 0.3
-OUTLINED_SHARE = 0.4  # where there is neither, the rest takes its place
+OUTLINED_SHARE = 0.4  # the rest is composed, and so is what there is nothing of
 PASTED_SHARE = 0.35  # of the examples with masks, that something else is pasted into
 REAL_CUTOUT_SHARE = 0.6  # the rest are drawn ones (emoji)
 # Powers of 2. A photo may be full of its object, or the object a speck in it.

@@ -98,7 +98,7 @@ class ClickSegmenter:
         """A photo of a shape as the network sees it with a long side, and its pixels there, scaled from `image`."""
         scale = side / max(shape)
         size = (max(1, round(shape[0] * scale)), max(1, round(shape[1] * scale)))
-        method = cv2.INTER_AREA if size[0] < image.shape[0] else cv2.INTER_CUBIC
+        method = cv2.INTER_AREA if side < max(image.shape[:2]) else cv2.INTER_CUBIC
         small = np.asarray(cv2.resize(image, size[::-1], interpolation=method), np.uint8)
         below, right = (-side % STRIDE for side in size)
         padded = cv2.copyMakeBorder(small, 0, below, 0, right, cv2.BORDER_REPLICATE)
