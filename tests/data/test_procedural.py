@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from follow_your_click.data.motion_prompts import MOTIONS, TRAINING_WORDINGS, family
 from follow_your_click.data.motions import DIRECTIONS
-from follow_your_click.data.photos import Picture, PictureLibrary
+from follow_your_click.data.photos import Picture, PictureLibrary, load_library
 from follow_your_click.data.procedural import ClipBatch, ClipRequest, ProceduralClips
 from follow_your_click.errors import SettingsError
 
@@ -225,3 +225,15 @@ def test_two_motions_at_once_go_the_ones_way_and_do_the_others_gesture(
     assert down[right].mean() > 0 > down[~right].mean()
     with pytest.raises(SettingsError, match="in place; expected layers"):
         _clips(source, ClipRequest("rise+grow", "in_place", 1.0))
+
+
+def test_what_was_asked_for_is_known_where_a_motion_bears_less() -> None:
+    clips = ProceduralClips(load_library(None, split="train"), size=64)
+    requests = [
+        ClipRequest("turn_left", "layers", 20.0),
+        ClipRequest("translate_left", "layers", 2.0),
+    ]
+    batch = clips.sample_requests(requests, torch.Generator().manual_seed(0))
+    assert batch.asked_strength.tolist() == [20.0, 2.0]
+    assert batch.motion_strength[0] < 10
+    assert float(batch.motion_strength[1]) == pytest.approx(2.0, rel=0.1)

@@ -12,6 +12,7 @@ from follow_your_click.training.displacement_field import (
     displacement_loss,
     geometry_of,
 )
+from follow_your_click.training.objective import step_generator
 from follow_your_click.training.run import build_objective, train
 from follow_your_click.training.trainer import Trainer
 
@@ -45,6 +46,30 @@ def test_an_error_of_displacement_counts_more_on_the_object_than_away_from_it():
     assert near > 20 * far > 0
 
 
+def test_some_turns_are_told_the_strength_that_was_asked_for(configure):
+    weights = {"turn_left": 1.0}
+    built = build_objective(
+        configure("displacement_field", {"clip_uses": 1, "motion_weights": weights})
+    )
+    told = built.batch(300, seed=0, step=0)[0].motion_strength
+    clips = built.clips.sample(300, step_generator(0, 0, "cpu"))
+    asked, measured = clips.asked_strength, clips.motion_strength
+    more = asked > 1.1 * measured
+    assert more.sum() > 20, "on some objects a turn bears less"
+    assert (torch.isclose(told, measured) | torch.isclose(told, asked)).all()
+    assert 0.3 < float((told[more] > 1.05 * measured[more]).float().mean()) < 0.7
+
+
+def test_what_may_leave_its_outline_is_told_as_it_was_shown(configure):
+    weights = {"grow": 1.0}
+    built = build_objective(
+        configure("displacement_field", {"clip_uses": 1, "motion_weights": weights})
+    )
+    told = built.batch(100, seed=0, step=0)[0].motion_strength
+    clips = built.clips.sample(100, step_generator(0, 0, "cpu"))
+    torch.testing.assert_close(told, clips.motion_strength)
+
+
 def test_a_batch_holds_the_geometry_of_its_clips_and_prompts_drawn_anew(configure):
     built = build_objective(configure("displacement_field", {"clip_uses": 2}))
     geometry, texts = built.batch(4, seed=0, step=5)
@@ -71,7 +96,7 @@ def test_the_field_learns_which_way_and_how_far_words_lead(configure):
             "clip_uses": 8,
             "motion_prompt_dropout": 0.0,
         },
-        steps=40,
+        steps=100,
         batch_size=64,
         ema_decay=0.8,
         optimizer={"learning_rate": 1e-2, "warmup_steps": 2, "decay_share": 0.6},
@@ -85,8 +110,8 @@ def test_the_field_learns_which_way_and_how_far_words_lead(configure):
     still = torch.zeros_like(batch[0].displacement)
     before = displacement_loss(still, batch[0].displacement, batch[0].moving)
     after = built._loss_of(trained, *batch)
-    # Measured: 0.1 of it.
-    assert after < 0.3 * before
+    # Measured: 0.31 of it, over an untrained text encoder.
+    assert after < 0.5 * before
 
 
 def test_validation_tells_training_wordings_from_held_out_ones(configure):

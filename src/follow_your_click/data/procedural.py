@@ -52,7 +52,7 @@ STRENGTH_LIMITS: dict[str, tuple[float, float]] = {
     "grow": (MIN_STRENGTH, 2.5),
     "shrink": (MIN_STRENGTH, 2.0),
     "nod": (MIN_STRENGTH, 4.0),
-    "turn": (0.25, 1.2),
+    "turn": (0.25, 4.0),
     "flap": (1.0, 6.0),
     "flow": (MIN_STRENGTH, 6.0),
     "still": (0.0, 0.0),
@@ -94,6 +94,7 @@ class ClipBatch:
     displacement: (B, F, 2, H, W) from each pixel of frame i to where it came from in frame 0, in shares of the
         side; the motion's own map, also where the object is not.
     motion_strength: (B,) mean flow magnitude inside the object, pixels per frame at 256.
+    asked_strength: (B,) what was to be shown; more than that where a motion bears no more on this object.
     """
 
     frames: Tensor
@@ -102,6 +103,7 @@ class ClipBatch:
     flow: Tensor
     displacement: Tensor
     motion_strength: Tensor
+    asked_strength: Tensor
     motions: list[str]
     motion_prompts: list[str]
     captions: list[str]
@@ -222,6 +224,7 @@ class ProceduralClips:
             flow=flow,
             displacement=displacement,
             motion_strength=measure_strength(flow, coverage),
+            asked_strength=torch.tensor([scene.strength for scene in scenes], device=device),
             motions=[scene.motion for scene in scenes],
             motion_prompts=[self._prompt(scene, random) for scene in scenes],
             captions=[

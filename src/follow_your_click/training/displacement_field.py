@@ -6,7 +6,7 @@ Axis legend: B batch, D text channels, F frames, H W rows and columns of the win
 from __future__ import annotations
 
 import random as random_module
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
 
 import torch
@@ -15,7 +15,12 @@ from PIL import Image
 from torch import Tensor, nn
 from transformers import PreTrainedTokenizerFast
 
-from follow_your_click.data.motion_prompts import MOTIONS, WordingSplit, sample_prompt
+from follow_your_click.data.motion_prompts import (
+    MOTIONS,
+    WordingSplit,
+    family,
+    sample_prompt,
+)
 from follow_your_click.data.procedural import ClipBatch, ClipRequest, ProceduralClips
 from follow_your_click.models.conditioning import at_size, latent_region_mask
 from follow_your_click.models.displacement import FINER, DisplacementField, finer
@@ -31,6 +36,11 @@ PASSED_WEIGHT = 0.2
 ELSEWHERE_WEIGHT = 0.002
 VELOCITY_WEIGHT = 0.5
 FAR_OFF = 5.0
+ASKED_SHARE = 0.5  # of the clips of `BOUNDED`, whose strength is told as it was asked for
+BOUNDED = (
+    "turn",
+    "nod",
+)  # what has an outline that stays bears so much and no more, however much is asked for
 STILL = 1e-4  # share of the window: a smaller displacement counts as none
 
 
@@ -86,7 +96,14 @@ class DisplacementFieldObjective:
         # Wrapped to a positive seed: the first steps of a run also use "earlier" clips.
         generator = step_generator(seed, step % (SEED_STRIDE // 2), self._device)
         clips = self.clips.sample(count, generator, self._device)
-        return geometry_of(clips), clips.motions
+        geometry = geometry_of(clips)
+        # A person asks for more than a small head's turn can be: then it is as much as it can. (Growing objects tore by it.)
+        draws = torch.rand(count, generator=generator, device=generator.device)
+        bounded = torch.tensor([family(motion) in BOUNDED for motion in clips.motions])
+        more = clips.asked_strength.maximum(geometry.motion_strength)
+        as_asked = (draws < ASKED_SHARE) & bounded.to(draws.device)
+        told = torch.where(as_asked, more, geometry.motion_strength)
+        return replace(geometry, motion_strength=told), clips.motions
 
     @property
     def _device(self) -> torch.device:
