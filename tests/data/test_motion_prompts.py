@@ -3,9 +3,11 @@
 import hashlib
 import json
 import random
+from pathlib import Path
 
 import pytest
 
+from follow_your_click.data import motion_prompts
 from follow_your_click.data.motion_prompts import (
     COMPOSED,
     HELD_OUT_WORDINGS,
@@ -34,7 +36,7 @@ HELD_OUT_ONLY = """
 
 @pytest.mark.parametrize("motion", MOTIONS)
 def test_every_motion_has_enough_wordings(motion: str) -> None:
-    assert 40 <= len(TRAINING_WORDINGS[motion]) <= 300
+    assert 40 <= len(TRAINING_WORDINGS[motion]) <= 850
     assert len(HELD_OUT_WORDINGS[motion]) >= 6
 
 
@@ -72,6 +74,14 @@ def test_training_wordings_hold_no_held_out_wording_and_no_word_of_theirs(motion
         assert not [phrase for phrase in held_out if f" {phrase} " in f" {wording} "], wording
 
 
+def test_wider_wordings_hold_no_held_out_word_in_any_form() -> None:
+    stems = tuple(word.rstrip("e") for word in HELD_OUT_ONLY.split() if len(word) >= 6)
+    text = Path(motion_prompts.__file__).with_name("wordings_wider.txt").read_text("utf-8")
+    said = {word for line in text.splitlines() if line[:1] not in "#[" for word in line.split()}
+    assert len(said) > 3000
+    assert not sorted(word for word in said if word.startswith(stems))
+
+
 def test_sampled_prompts_never_mix_the_splits() -> None:
     draw = random.Random(0)
     for motion in MOTIONS:
@@ -94,8 +104,8 @@ def test_the_same_seed_gives_the_same_prompts() -> None:
 
 def test_prompts_and_captions_name_the_object() -> None:
     draw = random.Random(1)
-    prompts = {sample_prompt("drift_left", noun="boat", random=draw) for _ in range(4000)}
-    captions = {sample_caption("drift_left", "boat", draw) for _ in range(4000)}
+    prompts = {sample_prompt("drift_left", noun="boat", random=draw) for _ in range(16000)}
+    captions = {sample_caption("drift_left", "boat", draw) for _ in range(16000)}
     assert {"drift left", "the boat drifts left", "boat drifting left"} <= prompts
     assert "a photo of a boat drifting left" in captions
 
@@ -117,7 +127,7 @@ def test_an_adverb_before_the_verb_is_not_conjugated() -> None:
 )
 def test_verbs_are_conjugated_as_they_are_spelt(motion: str, sentences: set[str]) -> None:
     draw = random.Random(3)
-    prompts = {sample_prompt(motion, noun="boat", random=draw) for _ in range(12000)}
+    prompts = {sample_prompt(motion, noun="boat", random=draw) for _ in range(40000)}
     assert sentences <= prompts
 
 

@@ -1,12 +1,14 @@
 """The tables behind `motion_prompts`: how people say each motion.
 
 A table entry is an imperative ("drift to the left"); entries that do not start with a verb are
-nominals ("a storm") and are used as they are. Held-out entries are never seen in training.
+nominals ("a storm") and are used as they are. Held-out entries are never seen in training. Tables begin with the commoner entries.
 
 Defaults where the words leave a side open, the same everywhere: turning the head goes to the left,
 rotating and spinning go clockwise, drifting goes to the left, flowing goes down, flying away goes up.
 No training wording has a held-out wording in it, nor a word that was new in the held-out ones.
 """
+
+from pathlib import Path
 
 from follow_your_click.data.wordings_rarer import (
     RARER_DRIFT,
@@ -65,6 +67,7 @@ _TRAVEL = (
     *("gently move", "quickly move", "move quickly", "keep moving", "start moving", "speed"),
     "ride",
 )
+_COMMON_TRAVEL = ("move", "go", "run", "walk", "drive", "fly", "swim", "gallop")
 _TRAVEL_HELD_OUT = ("scoot", "proceed", "march", "advance", "zoom")
 _TRAVEL_BOTH_VERTICAL = (
     *("move", "go", "slide", "shift", "glide", "travel", "head", "fly", "push", "crawl", "walk"),
@@ -151,6 +154,11 @@ def _spread(verbs: tuple[str, ...], ways: tuple[str, ...], *, each: int) -> tupl
     return tuple(dict.fromkeys((*plain, *_crossed(verbs, ways, each=each))))
 
 
+def _each(verbs: tuple[str, ...], ways: tuple[str, ...]) -> tuple[str, ...]:
+    """Every verb with every direction."""
+    return tuple(f"{verb} {way}" for way in ways for verb in verbs)
+
+
 def _added(verbs: tuple[str, ...], ways: tuple[str, ...]) -> tuple[str, ...]:
     """Rarer verbs, each with the plainest direction and one more in turn."""
     more = ways[1:]
@@ -172,18 +180,25 @@ def _sideways(compass: dict[str, str]) -> tuple[dict[str, tuple[str, ...]], ...]
         ways, new_ways = _filled(_TO_SIDE, s=side, o=other), _filled(_TO_SIDE_HELD_OUT, s=side)
         turn_ways = _filled(_TURN_TO_SIDE, s=side)
         training[f"translate_{side}"] = (
+            *_each(_COMMON_TRAVEL, ways),
             *_spread(_TRAVEL, ways, each=2),
-            *_added(RARER_TRAVEL, ways),
             *_filled(_SIDE_PHRASES, s=side, o=other, w=compass[side]),
+            *_added((*RARER_TRAVEL, *_WIDER["TRAVEL"]), ways),
         )
         held_out[f"translate_{side}"] = _crossed(_TRAVEL_HELD_OUT, new_ways, each=1)
-        training[f"drift_{side}"] = (*_spread(_DRIFT, ways, each=1), *_added(RARER_DRIFT, ways))
+        training[f"drift_{side}"] = (
+            *_spread(_DRIFT, ways, each=1),
+            *_added((*RARER_DRIFT, *_WIDER["DRIFT"]), ways),
+        )
         held_out[f"drift_{side}"] = _crossed(_DRIFT_HELD_OUT, new_ways, each=2)
-        training[f"flow_{side}"] = (*_spread(_FLOW, ways, each=1), *_added(RARER_FLOW, ways))
+        training[f"flow_{side}"] = (
+            *_spread(_FLOW, ways, each=1),
+            *_added((*RARER_FLOW, *_WIDER["FLOW"]), ways),
+        )
         held_out[f"flow_{side}"] = _crossed(_FLOW_HELD_OUT, new_ways, each=2)
         training[f"turn_{side}"] = (
             *_spread(_TURN, turn_ways, each=2),
-            *_added(RARER_TURN, turn_ways),
+            *_added((*RARER_TURN, *_WIDER["TURN"]), turn_ways),
         )
         held_out[f"turn_{side}"] = _crossed(_TURN_HELD_OUT, new_ways, each=2)
     return training, held_out
@@ -197,22 +212,26 @@ def _upright(compass: dict[str, str]) -> tuple[dict[str, tuple[str, ...]], ...]:
     for way, (known, new) in ways.items():
         training[f"translate_{way}"] = (
             *_spread(verbs[way], known, each=1),
-            *_added(RARER_VERTICAL, known),
             *_filled(_UPRIGHT_PHRASES, v=way, w=compass[way]),
+            *_added((*RARER_VERTICAL, *_WIDER["VERTICAL"]), known),
         )
         held_out[f"translate_{way}"] = _crossed(
             ("scoot", "proceed", "advance", "march"), new, each=2
         )
-        training[f"flow_{way}"] = (*_spread(_FLOW, known, each=1), *_added(RARER_FLOW, known))
+        training[f"flow_{way}"] = (
+            *_spread(_FLOW, known, each=1),
+            *_added((*RARER_FLOW, *_WIDER["FLOW"]), known),
+        )
         held_out[f"flow_{way}"] = _crossed(_FLOW_HELD_OUT, new, each=2)
         for side in ("left", "right"):
             words = {"v": way, "s": side, **_CORNER_WORDS[way], "o": _OTHER[side]}
             corner, new_corner = _filled(_CORNER, **words), _filled(_CORNER_HELD_OUT, **words)
             name = f"translate_{way}_{side}"
             training[name] = (
+                *_each(_COMMON_TRAVEL, corner),
                 *_spread(_TRAVEL, corner, each=2),
-                *_added(RARER_TRAVEL, corner),
                 *_filled(_CORNER_PHRASES, **words, w=compass[way] + compass[side]),
+                *_added((*RARER_TRAVEL, *_WIDER["TRAVEL"]), corner),
             )
             held_out[name] = _crossed(_TRAVEL_HELD_OUT, new_corner, each=2)
     return training, held_out
@@ -222,11 +241,11 @@ def _rotations() -> dict[str, tuple[str, ...]]:
     return {
         "rotate_clockwise": (
             *_spread(_ROTATE, _CLOCKWISE, each=1),
-            *_added(RARER_ROTATE, _CLOCKWISE),
+            *_added((*RARER_ROTATE, *_WIDER["ROTATE"]), _CLOCKWISE),
         ),
         "rotate_counterclockwise": (
             *_spread(_ROTATE, _COUNTERCLOCKWISE, each=2),
-            *_added(RARER_ROTATE, _COUNTERCLOCKWISE),
+            *_added((*RARER_ROTATE, *_WIDER["ROTATE"]), _COUNTERCLOCKWISE),
         ),
     }
 
@@ -242,13 +261,29 @@ def _direction_nominals() -> tuple[str, ...]:
     return tuple(nominals)
 
 
+def _lines(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.replace("\n", ";").split(";") if part.strip())
+
+
+def _read_wider(text: str) -> tuple[dict[str, tuple[str, ...]], frozenset[str]]:
+    """`wordings_wider.txt` by heading, and those of its wordings that are used as they are."""
+    tables: dict[str, tuple[str, ...]] = {}
+    nominals: set[str] = set()
+    for block in text.split("\n[")[1:]:
+        heading, _, body = block.partition("]")
+        imperatives, _, as_they_are = body.partition("as it is:")
+        nominals.update(_lines(as_they_are))
+        tables[heading] = (*_lines(imperatives), *_lines(as_they_are))
+    return tables, frozenset(nominals)
+
+
+_WIDER, _WIDER_NOMINALS = _read_wider(
+    Path(__file__).with_name("wordings_wider.txt").read_text(encoding="utf-8")
+)
+_WIDER_OWN = {name: "; ".join(said) for name, said in _WIDER.items() if name.islower()}
 _COMPASS = {"left": "west", "right": "east", "up": "north", "down": "south"}
 _SIDE_TRAINING, _SIDE_HELD_OUT = _sideways(_COMPASS)
 _UPRIGHT_TRAINING, _UPRIGHT_HELD_OUT = _upright(_COMPASS)
-
-
-def _lines(text: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.replace("\n", ";").split(";") if part.strip())
 
 
 _OWN_HELD_OUT = {
@@ -279,7 +314,7 @@ def _merged(
     upright: dict[str, tuple[str, ...]],
     *own: dict[str, str],
 ) -> dict[str, tuple[str, ...]]:
-    merged = {**side, **upright}
+    merged = {motion: tuple(dict.fromkeys(said)) for motion, said in {**side, **upright}.items()}
     for table in own:
         for motion, text in table.items():
             merged[motion] = tuple(dict.fromkeys((*merged.get(motion, ()), *_lines(text))))
@@ -287,7 +322,7 @@ def _merged(
 
 
 TRAINING_WORDINGS = _merged(
-    _SIDE_TRAINING, {**_UPRIGHT_TRAINING, **_rotations()}, OWN_TRAINING, RARER_TRAINING
+    _SIDE_TRAINING, {**_UPRIGHT_TRAINING, **_rotations()}, OWN_TRAINING, RARER_TRAINING, _WIDER_OWN
 )
 HELD_OUT_WORDINGS = _merged(_SIDE_HELD_OUT, _UPRIGHT_HELD_OUT, _OWN_HELD_OUT)
 NOMINALS = frozenset(
@@ -300,6 +335,7 @@ NOMINALS = frozenset(
     )
     + _lines(OWN_NOMINALS)
     + _lines(RARER_NOMINALS)
+    + tuple(_WIDER_NOMINALS)
     + _direction_nominals()
 )
 """Wordings used as they are: they have no verb to conjugate, or read oddly about a noun."""

@@ -32,7 +32,7 @@ RARER_DRIFT = (
 RARER_FLOW = (
     *("spout", "spurt", "spew", "gurgle", "ooze", "seep", "leak", "drain", "jet", "squirt"),
     *("flood", "wash", "slosh", "bleed", "churn along", "spray", "overflow", "discharge"),
-    *("drizzle", "shower", "swoosh", "sluice", "well", "run off", "dribble along", "splash"),
+    *("drizzle", "shower", "swoosh", "sluice", "well", "dribble along", "splash"),
     *("swim like water", "purl", "funnel", "filter", "emanate", "issue", "percolate", "pump"),
 )
 RARER_TURN = (
