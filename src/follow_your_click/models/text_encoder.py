@@ -2,16 +2,15 @@
 
 Axis legend: B batch, N tokens, D channels.
 
-The vectors are WordLlama's (MIT, 32,000 tokens of 256 numbers, distilled from large language models); they come with
-the `wordllama` package, are never trained and are not stored in checkpoints. Static vectors know that "waft" is like
-"drift"; the transformer adds what depends on order ("from left to right").
+The vectors, one for each of 75,000 English words and word pieces, say what a sentence encoder (all-MiniLM-L6-v2, Apache-2.0)
+and a language model's tokens (WordLlama, MIT) make of a word; `scripts/word_vectors.py` made the table. It comes with this package,
+is never trained and is not stored in checkpoints. Static vectors know that "waft" is like "drift"; the transformer
+adds what depends on order ("from left to right").
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib.util import find_spec
-from pathlib import Path
 
 import torch
 from diffusers.configuration_utils import ConfigMixin, register_to_config
@@ -21,9 +20,11 @@ from torch import Tensor, nn
 from transformers import PreTrainedTokenizerFast
 from transformers.utils import ModelOutput
 
-from follow_your_click.errors import MissingExtraError
+from follow_your_click.models.checkpoints import WEIGHTS_FOLDER
 
 MAX_TOKENS = 24  # 8,000 drawn prompts and captions have at most 20
+_TOKENIZER = WEIGHTS_FOLDER / "mini" / "tokenizer"
+_WORD_VECTORS = WEIGHTS_FOLDER / "word_vectors.safetensors"
 
 
 @dataclass
@@ -33,26 +34,10 @@ class TextEncoderOutput(ModelOutput):
     last_hidden_state: Tensor | None = None
 
 
-def _wordllama_file(relative: str) -> Path:
-    spec = find_spec("wordllama")
-    if spec is None or spec.origin is None:
-        raise MissingExtraError(
-            "the embedded model reads text with the package wordllama; pip install wordllama"
-        )
-    return Path(spec.origin).parent / relative
-
-
 def load_tokenizer() -> PreTrainedTokenizerFast:
-    """The tokenizer that belongs to the word vectors; pads to the right with "<unk>"."""
-    file = _wordllama_file("tokenizers/l2_supercat_tokenizer_config.json")
-    return PreTrainedTokenizerFast(
-        tokenizer_file=str(file),
-        pad_token="<unk>",
-        unk_token="<unk>",
-        bos_token="<s>",
-        model_max_length=MAX_TOKENS,
-        padding_side="right",
-    )
+    """The tokenizer that belongs to the word vectors: whole words where it has them; pads to the right with "[PAD]"."""
+    tokenizer: PreTrainedTokenizerFast = PreTrainedTokenizerFast.from_pretrained(_TOKENIZER)
+    return tokenizer
 
 
 class MotionTextEncoder(ModelMixin, ConfigMixin):
@@ -84,10 +69,9 @@ class MotionTextEncoder(ModelMixin, ConfigMixin):
         vector_noise: float = 0.5,
     ) -> None:
         super().__init__()
-        table = load_file(_wordllama_file("weights/l2_supercat_256.safetensors"))
-        (vectors,) = table.values()
-        self.register_buffer("vectors", vectors.float(), persistent=False)
-        self.proj_in = nn.Linear(vectors.shape[1], hidden_size)
+        table = load_file(_WORD_VECTORS)
+        self.register_buffer("vectors", table["vectors"].float() * table["scale"], persistent=False)
+        self.proj_in = nn.Linear(self.vectors.shape[1], hidden_size)
         self.positions = nn.Parameter(torch.randn(max_tokens, hidden_size) * 0.02)
         layer = nn.TransformerEncoderLayer(
             hidden_size,

@@ -28,7 +28,8 @@ from follow_your_click.training.objective import SEED_STRIDE
 
 _CAPTION_SHARE = 0.3
 _HELD_OUT_PROMPTS = 40  # per motion
-_WHOLE_WORD = re.compile(r"\u2581[a-zA-Z]{4,}")
+_WHOLE_WORD = re.compile(r"[a-z]{4,}")
+_COMMON_WORDS = 15_000  # of the vocabulary, which begins with the commonest
 _ENDING = re.compile(r"(ing|ed|es|s|e|er)$")
 
 
@@ -48,7 +49,7 @@ class MotionClassifier(nn.Module):
 
 
 def unrelated_words(tokenizer: PreTrainedTokenizerFast) -> list[str]:
-    """Words of one token that no wording of a motion has in any form, stand-ins for the names of things.
+    """Common words that no wording of a motion has in any form, stand-ins for the names of things.
 
     With the few hundred names of the training pictures alone, a thing that is not among them is read as a motion. Words of the
     held-out wordings are left out too: training must not meet them.
@@ -60,7 +61,8 @@ def unrelated_words(tokenizer: PreTrainedTokenizerFast) -> list[str]:
         for word in " ".join(wordings).split()
     }
     stems = {_stem(word) for word in said}
-    words = {token[1:].lower() for token in tokenizer.get_vocab() if _WHOLE_WORD.fullmatch(token)}
+    vocabulary = tokenizer.get_vocab().items()
+    words = {word for word, i in vocabulary if i < _COMMON_WORDS and _WHOLE_WORD.fullmatch(word)}
     return sorted(word for word in words if word not in said and _stem(word) not in stems)
 
 
