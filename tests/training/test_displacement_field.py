@@ -46,14 +46,18 @@ def test_an_error_of_displacement_counts_more_on_the_object_than_away_from_it():
     assert near > 20 * far > 0
 
 
-def test_some_turns_are_told_the_strength_that_was_asked_for(configure):
-    weights = {"turn_left": 1.0}
+def _told_asked_measured(configure, motion):
+    """Strengths of 300 clips of one motion."""
     built = build_objective(
-        configure("displacement_field", {"clip_uses": 1, "motion_weights": weights})
+        configure("displacement_field", {"clip_uses": 1, "motion_weights": {motion: 1.0}})
     )
     told = built.batch(300, seed=0, step=0)[0].motion_strength
     clips = built.clips.sample(300, step_generator(0, 0, "cpu"))
-    asked, measured = clips.asked_strength, clips.motion_strength
+    return told, clips.asked_strength, clips.motion_strength
+
+
+def test_some_turns_are_told_the_strength_that_was_asked_for(configure):
+    told, asked, measured = _told_asked_measured(configure, "turn_left")
     more = asked > 1.1 * measured
     assert more.sum() > 20, "on some objects a turn bears less"
     assert (torch.isclose(told, measured) | torch.isclose(told, asked)).all()
@@ -61,13 +65,9 @@ def test_some_turns_are_told_the_strength_that_was_asked_for(configure):
 
 
 def test_what_may_leave_its_outline_is_told_as_it_was_shown(configure):
-    weights = {"grow": 1.0}
-    built = build_objective(
-        configure("displacement_field", {"clip_uses": 1, "motion_weights": weights})
-    )
-    told = built.batch(100, seed=0, step=0)[0].motion_strength
-    clips = built.clips.sample(100, step_generator(0, 0, "cpu"))
-    torch.testing.assert_close(told, clips.motion_strength)
+    told, asked, measured = _told_asked_measured(configure, "grow")
+    assert (asked > 1.1 * measured).any(), "some objects bear less growth than was asked for"
+    torch.testing.assert_close(told, measured)
 
 
 def test_a_batch_holds_the_geometry_of_its_clips_and_prompts_drawn_anew(configure):

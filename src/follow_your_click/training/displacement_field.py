@@ -37,10 +37,7 @@ ELSEWHERE_WEIGHT = 0.002
 VELOCITY_WEIGHT = 0.5
 FAR_OFF = 5.0
 ASKED_SHARE = 0.5  # of the clips of `BOUNDED`, whose strength is told as it was asked for
-BOUNDED = (
-    "turn",
-    "nod",
-)  # what has an outline that stays bears so much and no more, however much is asked for
+BOUNDED = ("turn", "nod")  # families whose outline stays: they bear so much and no more
 STILL = 1e-4  # share of the window: a smaller displacement counts as none
 
 
