@@ -20,17 +20,19 @@ from follow_your_click.data.motion_prompts import (
 )
 from follow_your_click.errors import SettingsError
 
-HELD_OUT_DIGEST = "2e18b68f6c78d738633ea3f5dbd15e2ef1056c5b2595f00738f247c716f4daea"
+HELD_OUT_DIGEST = "ae9a79410bf3bcb2ffc6f3c4647fb672c50f7d06a6f8da1c4b19977739790ad7"
 HELD_OUT_ONLY = """
-    advance affirm angle at background banner beating both bound calm chest concentric corner
-    course crank crashing cruise curtsy dancer diminish directions down-left down-right duck
-    dwindle elevate ever falling falls fixed flit fright further gain gale gaze gelatin give
-    glance greet gush gyrate heartbeat height heighten hook hover jerk joggle jostle left-hand
-    loom loosely magnify march minimize moth nosedive ocean orbit oscillate palm pant perform
-    pirouette pose pounce proceed propeller pudding puff quake quaver raging raindrop rebound
-    reed repeatedly respire retreat reverse right-hand rises sail scoot shimmy sides sit skip
-    sling slip statue swells swirl swish swivel tempest tip topple tornado tossing trampoline
-    twitch unmoving up-left up-right vault waggle waver widen winnow withdraw
+    advance affirm angle astride at background banner beating both bound calm catamaran
+    chest concentric corner course crank crashing cruise curtsy dancer diminish dinghy
+    directions down-left down-right duck dwindle elevate ever falling falls fixed flit
+    fright further gain gale gaze gelatin give glance greet gush gyrate heartbeat height
+    heighten hook hover jerk joggle jostle left-hand loom loosely magnify march minimize
+    moth nosedive ocean orbit oscillate palm pant perform pirouette plank pontoon pose
+    pounce proceed propeller pudding puff quake quaver raging raindrop rebound reed
+    repeatedly respire retreat reverse right-hand rises sail scoot shimmy sides sit skip
+    sling slip statue swells swirl swish swivel tempest tip topple tornado tossing
+    trampoline twitch unmoving up-left up-right vault waggle waver widen winnow withdraw
+    wonky
 """
 
 

@@ -70,6 +70,17 @@ def test_a_head_turns_and_nods_within_its_outline(motion: str, axis: int) -> Non
     assert way[axis] > 0.01 and way[1 - axis] < 1e-6
 
 
+def test_a_boat_rocks_stiffly_about_a_point_low_in_it() -> None:
+    track = motion_track("rock", MAX_AMPLITUDE["rock"], num_frames=17)
+    moved = moved_points(track, POINTS, half=HALF)
+    apart = torch.pdist(moved[6])
+    torch.testing.assert_close(apart, torch.pdist(moved[0]))
+    pivot = moved_points(track, torch.tensor([[0.0, 0.7]]), half=HALF)
+    torch.testing.assert_close(pivot, (torch.tensor([[0.0, 0.7]]) * HALF).expand_as(pivot))
+    mast = moved_points(track, torch.tensor([[0.0, -1.0]]), half=HALF)[:, 0, 0]
+    assert mast.max() > 0.05 and mast.min() < -0.05
+
+
 def test_rotation_is_clockwise_on_screen() -> None:
     track = motion_track("rotate_clockwise", 0.5, num_frames=16)
     moved = moved_points(track, torch.tensor([[1.0, 0.0]]), half=HALF)

@@ -45,6 +45,7 @@ MOTIONS: tuple[str, ...] = (
     "rise",
     "swing",
     "sway",
+    "rock",
     "shake",
     "tremble",
     "rotate_clockwise",
@@ -68,7 +69,7 @@ MOTIONS: tuple[str, ...] = (
 
 _TRAVELS = (*(name for name in MOTIONS if name.startswith(("translate", "drift"))), "rise", "fall")
 _GESTURES = (
-    *("swing", "shake", "tremble", "spin", "rotate_clockwise", "rotate_counterclockwise"),
+    *("swing", "rock", "shake", "tremble", "spin", "rotate_clockwise", "rotate_counterclockwise"),
     *("grow", "shrink", "bounce"),
 )
 JOIN = "+"

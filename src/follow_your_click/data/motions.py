@@ -42,6 +42,7 @@ MAX_AMPLITUDE: dict[str, float] = {
     "rotate_counterclockwise": 3.2,
     "spin": 7.5,  # half a radian per frame at 16 frames, still followed by the eye
     "swing": 0.7,
+    "rock": 0.35,
     "breathe": 0.25,  # natural logarithm of the scale
     "grow": 0.6,
     "shrink": 0.7,
@@ -188,6 +189,10 @@ def _scale(motion: str, time: Tensor, amplitude: float) -> Track:
     return _track(time, scale=(factor, factor))
 
 
+def _rock(_: str, time: Tensor, amplitude: float) -> Track:
+    return _track(time, angle=amplitude * _cycles(time, 2), pivot=(0.0, 0.7))
+
+
 def _sway(_: str, time: Tensor, amplitude: float) -> Track:
     return _track(time, bend=amplitude * _cycles(time, 1), form="bend")
 
@@ -226,6 +231,7 @@ _TRACKS: dict[str, Callable[[str, Tensor, float], Track]] = {
     "fall": _fall,
     "rise": _rise,
     "swing": _swing,
+    "rock": _rock,
     "sway": _sway,
     "shake": _shake,
     "tremble": _tremble,

@@ -41,6 +41,7 @@ STRENGTH_LIMITS: dict[str, tuple[float, float]] = {
     "fall": (1.0, 8.0),
     "rise": (MIN_STRENGTH, 6.0),
     "swing": (MIN_STRENGTH, 6.0),
+    "rock": (MIN_STRENGTH, 4.0),
     "sway": (MIN_STRENGTH, 5.0),
     "shake": (1.5, 8.0),
     "tremble": (MIN_STRENGTH, 4.0),

@@ -293,6 +293,7 @@ _OWN_HELD_OUT = {
     "rise": "soar off the ground; gain height; elevate; float away like a balloon; lift into the sky; climb ever faster",
     "swing": "oscillate like a pendulum; swing about a hook; hang loosely; dangle in the air; sling back and forth; swing to both sides",
     "sway": "lean in the gale; bend with the breeze; waver in the wind; swish from side to side; sway like a reed; rock like a palm tree",
+    "rock": "rock like a dinghy; rock like a pontoon; tilt like a catamaran; rock astride the waves; seesaw like a plank; tilt like a wonky table",
     "shake": "jerk left and right; shake about; waggle; shimmy; jostle sideways; joggle from side to side",
     "tremble": "quake; shiver with fright; twitch; be shaking with cold; vibrate like a string; quaver",
     "rotate_clockwise": "swivel clockwise; orbit clockwise; gyrate slowly; rotate with the clock; crank clockwise; angle to the right",

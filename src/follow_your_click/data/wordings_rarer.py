@@ -90,18 +90,18 @@ RARER_TRAINING = {
         be beamed up; ascend like an angel; go heavenward; stand up slowly; stand; straighten up; grow wings and rise
         sprout up; awaken and rise; wake up; get out of bed; climb into the air; skyrocket; zoomed up; levitating
         waft up; be pulled up; heave up; jack up; inflate and float up; erect; escalate; upsurge; be elevated""",
-    "swing": """suspend; be suspended; be hung; hang; droop and swing; pendulate; tick like a metronome; tick; tick tock; seesaw
+    "swing": """suspend; be suspended; be hung; hang; droop and swing; pendulate; tick like a metronome; tick; tick tock
         alternate left and right; vacillate; be on a swing; swing like a gate; swing like a door; swing like a chandelier
         swing like an ape; swing like a wrecking ball; swing like a punching bag; hang by a thread
         hang upside down; dangle its legs; dangle like keys; dangle like an earring; dangle like a puppet; trapeze
         ring like a bell; ring; toll; chime; peal; sound like a wind chime; move like a metronome; move like a church bell
         move like a playground swing; do the trapeze; be strung up; sweep back and forth; sweep to and fro
         scythe; bat back and forth; fan back and forth; go like a metronome; be a marionette; be tethered; be hooked""",
-    "sway": """totter; teeter; flex; stir; stir in the wind; rustle; rustle in the wind; careen; list; reel; lurch; roll gently
-        lilt; be windswept; be blown about; lean to and fro; tilt to and fro; droop; fluctuate; waltz; groove; boogie; tango
-        slow dance; cradle; lull; wave like grass; sway like a willow; sway like bamboo; sway like corn; sway like a drunk
+    "sway": """flex; stir; stir in the wind; rustle; rustle in the wind; reel
+        be windswept; be blown about; droop; fluctuate; waltz; groove; boogie; tango
+        slow dance; wave like grass; sway like a willow; sway like bamboo; sway like corn; sway like a drunk
         sway like a lily; sway like an anemone; sway like a kelp forest; bend like a bow; bow to the wind
-        rock the baby; rock in its chair; rock to sleep; move like a tree; move like a branch; move like grass; move like a field
+        move like a tree; move like a branch; move like grass; move like a field
         be stirred by the wind; be moved by the wind; nod in the wind; flutter like leaves; toss in the breeze; stir softly
         stagger; wobble side to side; hula; dance the hula; jig; vibe; vibe to the music; listen to music; be tipsy; be drunk""",
     "shake": """judder; convulse; thrash; writhe; squirm; wriggle; fidget; rattle like dice; agitate; jar; flail; brandish

@@ -93,23 +93,39 @@ OWN_TRAINING = {
         hang down and swing; dangle slowly; dangle gently; dangle from a string; dangle from a rope; dangle in the wind
         move like a pendulum; move back and forth like a pendulum; go back and forth like a pendulum; pendulum
         like a pendulum; a pendulum; pendulum motion; swinging back and forth; start to swing; rock like a swing
-        rock like a cradle; to and fro; go to and fro; slowly swing to and fro""",
+        to and fro; go to and fro; slowly swing to and fro""",
     "sway": """sway; sway in the wind; sway gently; sway from side to side; bend in the wind; bend from side to side
-        sway in the breeze; lean from side to side; sway back and forth; sway like grass; sway like a tree
+        sway in the breeze; sway back and forth; sway like grass; sway like a tree
         wave in the wind; sway softly; bend back and forth; move in the breeze; sway to the music; sway slowly
-        rock in the wind; lean back and forth; sway left and right; move in the wind; dance in the wind
+        rock in the wind; sway left and right; move in the wind; dance in the wind
         sway gently in the wind; sway softly in the breeze; gently sway; slowly sway; softly sway; sway a little
         gently sway in the wind; gently sway in the breeze; slowly sway from side to side; sway with the wind
         sway slowly from side to side; sway from side to side in the wind; sway from left to right; sway lightly
         sway slightly; sway quickly; sway strongly; sway to and fro; sway in a light breeze; sway in a strong wind
         sway with the music; sway like a flower; sway like a branch; sway like wheat; sway like seaweed; swaying
-        sway like leaves; bend in the breeze; bend gently; bend a little; bend left and right; lean left and right
+        sway like leaves; bend in the breeze; bend gently; bend a little; bend left and right
         move gently in the wind; move gently in the breeze; move slowly in the wind; move with the wind; in the wind
         move a little in the wind; move from side to side in the wind; wave gently in the wind; wave in the breeze
         blow in the wind; blow in the breeze; dance in the breeze; dance gently; dance to the music; dance; breeze
-        rock from side to side; rock back and forth; rock gently; rock slowly; rock like a boat; rock in the breeze
-        tilt from side to side; in the breeze; a light breeze; a gentle breeze; wind; windy; swaying in the wind
+        rock in the breeze
+        in the breeze; a light breeze; a gentle breeze; wind; windy; swaying in the wind
         be blown by the wind; keep swaying""",
+    "rock": """rock; rock from side to side; rock back and forth; rock gently; rock like a boat; rock slowly; rock on the waves
+        rock on the water; rock in the waves; rock with the waves; tilt from side to side; lean from side to side
+        gently rock; slowly rock; rock to and fro; rock left and right; rock from left to right; rock in place; seesaw
+        roll from side to side; tilt back and forth; tilt left and right; lean back and forth
+        rock a little; rock softly; rock slightly; rock like a cradle; rock like a rocking chair; rock like a rocking horse
+        rock like a ship; rock like a canoe; rock like a raft; rock on its base
+        bob and tilt; tilt with the waves; tilt on the waves; roll on the waves; roll with the swell; lean left and right
+        teeter; totter; teeter totter; seesaw back and forth; tilt one way and the other; tilt this way and that
+        lean this way and that; lean to and fro; tilt to and fro; rock the baby; rock the cradle; rock in its chair
+        rock to sleep; rock on its heels; rock back and forth gently; gently rock back and forth; gently rock from side to side
+        slowly rock from side to side; rock gently on the waves; rock gently on the water; rock gently from side to side
+        slowly rock back and forth; keep rocking; start rocking; rock like a hobby horse; rock like a seesaw; rock like a swing boat
+        be rocked; be rocked by the waves; be rocked by the sea; list; lurch; careen; lilt; lull; cradle; roll gently; roll lightly
+        hush the baby; soothe the baby; rockabye; be seasick; find its sea legs; heel to and fro; pitch to and fro
+        rocking; rocking gently; a rocking chair; a rocking horse; a cradle; a moored boat; an anchored boat; a seesaw
+        a lullaby; a roly-poly toy; an inverted pendulum; tottering; teetering; a rowing boat on the waves""",
     "shake": """shake; shake body; shake the body; shake its body; shake from side to side; shake hard; shake quickly
         shake sideways; shake left and right; rattle; shake back and forth; shake in place; jolt from side to side
         shake fast; wag; shake itself; wiggle; wiggle left and right; wiggle from side to side; keep shaking
@@ -296,7 +312,9 @@ OWN_TRAINING = {
 }
 """Further wordings by motion."""
 
-OWN_NOMINALS = """drifting; floating; a drifting cloud; be carried by the wind; be carried by the water; a waterfall
+OWN_NOMINALS = """rocking; rocking gently; a rocking chair; a rocking horse; a cradle; a moored boat; an anchored boat; a seesaw
+    a lullaby; a roly-poly toy; an inverted pendulum; tottering; teetering; a rowing boat on the waves
+    drifting; floating; a drifting cloud; be carried by the wind; be carried by the water; a waterfall
     waterfall; like a waterfall; flowing water; flowing; a river; running water; make it rain; smoke; smoke going up
     steam; flames going up; bouncing; bouncy; hopping; a bouncing ball; up and down; jumping up and down
     jumping; leaping; a jump; one jump; a big jump; a high jump; free fall; in free fall; let it fall; let it drop
