@@ -1,4 +1,4 @@
-"""Objective of the text encoder: name the motion that a wording asks for.
+"""Objective of the text encoder: name the motion that a wording asks for, or both of two.
 
 Axis legend: B batch, N tokens, D channels, K motions.
 """
@@ -16,7 +16,9 @@ from torch import Tensor, nn
 from transformers import PreTrainedTokenizerFast
 
 from follow_your_click.data.motion_prompts import (
+    COMPOSED,
     HELD_OUT_WORDINGS,
+    JOIN,
     MOTIONS,
     TRAINING_WORDINGS,
     WordingSplit,
@@ -27,7 +29,9 @@ from follow_your_click.models.text_encoder import MotionTextEncoder, load_tokeni
 from follow_your_click.training.objective import SEED_STRIDE
 
 _CAPTION_SHARE = 0.3
+_COMPOSED_SHARE = 0.3  # of the prompts: two motions at once
 _HELD_OUT_PROMPTS = 40  # per motion
+_HELD_OUT_PAIRS = 3  # prompts per two motions
 _WHOLE_WORD = re.compile(r"[a-z]{4,}")
 _COMMON_WORDS = 15_000  # of the vocabulary, which begins with the commonest
 _ENDING = re.compile(r"(ing|ed|es|s|e|er)$")
@@ -72,7 +76,7 @@ def _stem(word: str) -> str:
 
 @dataclass
 class TextEncoderObjective:
-    """Cross-entropy over motions, prompts and captions drawn from the training wordings.
+    """Cross-entropy over motions, prompts and captions drawn from the training wordings; of two motions at once each is half of the answer.
 
     Args:
         model: classifier whose encoder is trained.
@@ -84,9 +88,12 @@ class TextEncoderObjective:
     tokenizer: PreTrainedTokenizerFast = field(default_factory=load_tokenizer)
 
     def batch(self, batch_size: int, *, seed: int, step: int) -> dict[str, Tensor]:
-        """Tokens and motion indices of random wordings."""
+        """Tokens of random wordings, and which motions they ask for."""
         random = random_module.Random(seed * SEED_STRIDE + step)
-        motions = [random.choice(MOTIONS) for _ in range(batch_size)]
+        motions = [
+            random.choice(COMPOSED if random.random() < _COMPOSED_SHARE else MOTIONS)
+            for _ in range(batch_size)
+        ]
         return self._tokens(motions, random, "train", self.model.head.weight.device)
 
     def _tokens(
@@ -113,7 +120,7 @@ class TextEncoderObjective:
         return {
             "input_ids": tokens.input_ids.to(device),
             "attention_mask": tokens.attention_mask.to(device),
-            "motion": torch.tensor([MOTIONS.index(motion) for motion in motions], device=device),
+            "asked": torch.stack([_asked(motion) for motion in motions]).to(device),
         }
 
     def loss(self, batch: dict[str, Tensor], *, generator: torch.Generator) -> dict[str, Tensor]:
@@ -124,16 +131,34 @@ class TextEncoderObjective:
         seed = torch.randint(2**62, (), generator=generator, device=generator.device)
         torch.manual_seed(int(seed))
         logits = self.model(batch["input_ids"], batch["attention_mask"])
-        accuracy = (logits.argmax(dim=1) == batch["motion"]).float().mean()
-        loss = F.cross_entropy(logits, batch["motion"], label_smoothing=0.05)
-        return {"loss": loss, "accuracy": accuracy}
+        asked = batch["asked"]
+        shares = asked / asked.sum(dim=1, keepdim=True)
+        loss = F.cross_entropy(logits, shares, label_smoothing=0.05)
+        return {"loss": loss, "accuracy": _all_named(logits, asked)}
 
     def validate(self, model: nn.Module) -> tuple[dict[str, float], Image.Image | None]:
-        """Top-1 over the motions on wordings that training never saw."""
-        random = random_module.Random(0)
+        """Share of the wordings that training never saw whose motion is named, and of those of two motions where both are."""
         device = next(model.parameters()).device
         motions = [motion for motion in MOTIONS for _ in range(_HELD_OUT_PROMPTS)]
-        batch = self._tokens(motions, random, "held_out", device)
-        logits = model(batch["input_ids"], batch["attention_mask"])
-        right = (logits.argmax(dim=1) == batch["motion"]).float().mean()
-        return {"held_out_wordings_accuracy": float(right)}, None
+        figures = {}
+        for name, asked in (
+            ("held_out_wordings_accuracy", motions),
+            ("held_out_two_motions_accuracy", list(COMPOSED) * _HELD_OUT_PAIRS),
+        ):
+            batch = self._tokens(asked, random_module.Random(0), "held_out", device)
+            logits = model(batch["input_ids"], batch["attention_mask"])
+            figures[name] = float(_all_named(logits, batch["asked"]))
+        return figures, None
+
+
+def _asked(motion: str) -> Tensor:
+    """1 for each of its motions: (K,)."""
+    parts = motion.split(JOIN)
+    return torch.tensor([float(name in parts) for name in MOTIONS])
+
+
+def _all_named(logits: Tensor, asked: Tensor) -> Tensor:
+    """Share of rows (B, K) whose n asked motions have the n highest logits: a scalar."""
+    least = logits.masked_fill(asked == 0, torch.inf).amin(dim=1)
+    most_of_others = logits.masked_fill(asked == 1, -torch.inf).amax(dim=1)
+    return (least > most_of_others).float().mean()
