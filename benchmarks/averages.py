@@ -5,11 +5,10 @@
 
 Post-hoc averaging (the idea of Karras et al., arXiv 2312.02696) out of plain checkpoints: the weights before averaging,
 each with a share that falls by a factor of e over the length, in steps, backwards from the newest checkpoint. Every average is
-validated as the run was; "run" is the run's own average. With --out the average of one length is written as the run's model is.
+validated by the run's objective, in float32; "run" is the run's own average. With --out the average of one length is written as the run's model is.
 """
 
 import argparse
-import json
 import math
 from pathlib import Path
 
@@ -21,9 +20,10 @@ from follow_your_click.training.config import TrainingConfig
 from follow_your_click.training.ema import averaged_model
 from follow_your_click.training.export import export
 from follow_your_click.training.run import build_objective
-from follow_your_click.training.trainer import checkpoints
+from follow_your_click.training.trainer import checkpoints, earlier_config
 
 
+@torch.no_grad()
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("run", type=Path)
@@ -36,19 +36,16 @@ def main() -> None:
     kept = {int(folder.name.split("-")[1]): folder for folder in checkpoints(arguments.run)}
     if len(kept) < 3:
         parser.error(f"{arguments.run} keeps {len(kept)} checkpoints; expected at least 3")
-    newest = kept[max(kept)]
-    state = json.loads((newest / "state.json").read_text(encoding="utf-8"))
-    config = TrainingConfig.model_validate(state["config"])
+    config = TrainingConfig.model_validate(earlier_config(arguments.run))
     objective = build_objective(config)
     print(f"{arguments.run}, {len(kept)} checkpoints up to step {max(kept)}")
     own = averaged_model(objective.model, decay=config.ema_decay)
-    own.load_state_dict(load_file(newest / "ema.safetensors"))
+    own.load_state_dict(load_file(kept[max(kept)] / "ema.safetensors"))
     report("run", objective.validate(own.module.eval())[0])
     weights = {step: load_file(folder / "model.safetensors") for step, folder in kept.items()}
     for length in [0, *arguments.lengths]:
         objective.model.load_state_dict(average(weights, length))
-        with torch.no_grad():
-            report(str(length), objective.validate(objective.model.eval())[0])
+        report(str(length), objective.validate(objective.model.eval())[0])
     if arguments.out is not None:
         objective.model.load_state_dict(average(weights, arguments.length))
         written = config.model_copy(update={"output": arguments.out})
