@@ -57,12 +57,22 @@ def test_a_folder_of_another_objective_is_refused_and_left_alone(recipe, tmp_pat
     assert sorted((tmp_path / "run").rglob("*")) == before
 
 
+def test_a_folder_of_another_optimizer_is_refused_and_left_alone(recipe, tmp_path):
+    file = recipe("text_encoder", steps=1)
+    train(file)
+    before = sorted((tmp_path / "run").rglob("*"))
+    with pytest.raises(SettingsError, match="with another optimizer.kind; give another --output"):
+        train(file, overrides=["optimizer.kind=muon"])
+    assert sorted((tmp_path / "run").rglob("*")) == before
+
+
 def test_a_run_from_before_a_setting_was_added_goes_on(recipe, tmp_path):
     file = recipe("autoencoder", steps=1)
     train(file)
     state = tmp_path / "run" / "checkpoint-0000001" / "state.json"
     values = json.loads(state.read_text(encoding="utf-8"))
     del values["config"]["objective"]["l1_weight"]  # at its default in this run
+    del values["config"]["optimizer"]["kind"]
     state.write_text(json.dumps(values), encoding="utf-8")
     assert train(file, overrides=["steps=2"]).is_dir()
 

@@ -49,11 +49,16 @@ def test_learning_rate_without_warm_up_and_decay_is_constant():
     assert {learning_rate_at(step, 7, settings) for step in range(7)} == {3.0}
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(configure, tmp_path, kind):
-    whole = configure(kind, output=tmp_path / "whole")
+@pytest.mark.parametrize(
+    ("kind", "optimizer"), [*((k, "adamw") for k in KINDS), ("motion_unet", "muon")]
+)
+def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(
+    configure, tmp_path, kind, optimizer
+):
+    settings = {"learning_rate": 1e-3, "warmup_steps": 2, "kind": optimizer}
+    whole = configure(kind, output=tmp_path / "whole", optimizer=settings)
     fit(whole)
-    parted = configure(kind, output=tmp_path / "parted")
+    parted = configure(kind, output=tmp_path / "parted", optimizer=settings)
     with pytest.raises(Killed):
         fit(parted, kill_at=3)
     assert [folder.name for folder in checkpoints(parted.output)] == ["checkpoint-0000002"]

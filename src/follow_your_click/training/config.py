@@ -30,8 +30,8 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class OptimizerSettings(Strict):
-    """AdamW with a warm-up, a constant middle and a linear decay to zero over the last part of the run."""
+class Schedule(Strict):
+    """AdamW's settings, with a warm-up, a constant middle and a linear decay to zero over the last part of the run."""
 
     learning_rate: float = Field(gt=0)
     weight_decay: float = Field(default=0.01, ge=0)
@@ -39,6 +39,12 @@ class OptimizerSettings(Strict):
     warmup_steps: int = Field(default=200, ge=0)
     decay_share: Share = 0.4
     max_grad_norm: float = Field(default=1.0, gt=0)
+
+
+class OptimizerSettings(Schedule):
+    """Which optimizer: `training.optimizers`."""
+
+    kind: Literal["adamw", "muon"] = "adamw"
 
 
 class AutoencoderSettings(Strict):

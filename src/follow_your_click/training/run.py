@@ -333,11 +333,16 @@ def _check_output(config: TrainingConfig) -> None:
         return
     try:
         # Read as a config: a setting that is newer than the checkpoint has its default.
-        same = TrainingConfig.model_validate(before).objective == config.objective
+        run: TrainingConfig | None = TrainingConfig.model_validate(before)
     except ValidationError:
-        same = False
-    if not same:
+        run = None
+    other = None
+    if run is None or run.objective != config.objective:
+        other = "objective"
+    elif run.optimizer.kind != config.optimizer.kind:
+        other = "optimizer.kind"
+    if other:
         raise SettingsError(
-            f"{config.output} holds a run of {before['name']!r} with another objective;"
+            f"{config.output} holds a run of {before['name']!r} with another {other};"
             " give another --output, or remove that folder"
         )

@@ -21,14 +21,15 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from follow_your_click.errors import OutputError
-from follow_your_click.training.config import OptimizerSettings, TrainingConfig
+from follow_your_click.training.config import Schedule, TrainingConfig
 from follow_your_click.training.ema import averaged_model
 from follow_your_click.training.objective import Objective, step_generator
+from follow_your_click.training.optimizers import make_optimizer
 
 logger = logging.getLogger(__name__)
 
 
-def learning_rate_at(step: int, steps: int, settings: OptimizerSettings) -> float:
+def learning_rate_at(step: int, steps: int, settings: Schedule) -> float:
     """Linear warm-up, constant, then linear decay to zero over the last `decay_share` of the run."""
     warmup = min(1.0, (step + 1) / max(1, settings.warmup_steps))
     decay = (steps - step) / max(1.0, settings.decay_share * steps)
@@ -48,12 +49,7 @@ class Trainer:
         self.device = torch.device(config.device)
         self.model = objective.model.to(self.device)
         self.parameters = [p for p in self.model.parameters() if p.requires_grad]
-        self.optimizer = torch.optim.AdamW(
-            self.parameters,
-            lr=config.optimizer.learning_rate,
-            betas=config.optimizer.betas,
-            weight_decay=config.optimizer.weight_decay,
-        )
+        self.optimizer = make_optimizer(self.model, config.optimizer)
         self.ema = averaged_model(self.model, decay=config.ema_decay)
         self.step = 0
 
@@ -149,7 +145,10 @@ class Trainer:
         for key, value in load_file(folder / "optimizer.safetensors").items():
             index, _, name = key.partition(".")
             state.setdefault(int(index), {})[name] = value
-        groups = self.optimizer.state_dict()["param_groups"]
+        # Muon counts its steps by group, AdamW in the state.
+        groups = [
+            {**group, "step": self.step} for group in self.optimizer.state_dict()["param_groups"]
+        ]
         self.optimizer.load_state_dict({"state": state, "param_groups": groups})
         logger.info("resumed from %s", folder)
 

@@ -9,7 +9,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from follow_your_click.errors import SettingsError
 from follow_your_click.training.config import (
-    OptimizerSettings,
+    Schedule,
     Share,
     Strict,
     first_problem,
@@ -26,7 +26,7 @@ Part = Literal[
 ]
 
 
-class FullSizeOptimizer(OptimizerSettings):
+class FullSizeOptimizer(Schedule):
     """`adamw-8bit` needs the package bitsandbytes."""
 
     kind: Literal["adamw", "adamw-8bit"] = "adamw"
