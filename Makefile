@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 PACKAGING := pyproject.toml constraints.txt
 
 DEMO_PHOTO := examples/rocket.jpg
-DEMO_CLICK := 322,250
+DEMO_OBJECT := --click 322,250 --box 298,130,348,406
 DEMO_PROMPT := rise slowly
 
 # One thread per process: the test processes share the cores, and small tensors gain nothing from more threads.
@@ -27,7 +27,7 @@ install: $(VENV)/.installed
 
 demo: $(VENV)/.installed
 	@mkdir -p outputs
-	$(BIN)/fyc animate $(DEMO_PHOTO) --click $(DEMO_CLICK) --prompt "$(DEMO_PROMPT)" \
+	$(BIN)/fyc animate $(DEMO_PHOTO) $(DEMO_OBJECT) --prompt "$(DEMO_PROMPT)" \
 		--out outputs/demo.mp4 --contact-sheet outputs/demo.png --overwrite
 	@echo "clip:          outputs/demo.mp4"
 	@echo "contact sheet: outputs/demo.png"
