@@ -87,6 +87,37 @@ def test_the_run_leaves_a_log_samples_and_the_newest_checkpoints(configure):
     assert records[-1]["validation_psnr"] > 0
 
 
+def test_a_line_of_the_log_is_the_mean_of_the_steps_since_the_line_before(configure, tmp_path):
+    records = {}
+    for every in (1, 2):
+        config = configure("autoencoder", log_every=every, output=tmp_path / str(every))
+        fit(config)
+        lines = (config.output / "log.jsonl").read_text(encoding="utf-8").splitlines()
+        records[every] = [r for r in map(json.loads, lines) if "loss" in r]
+    assert [record["step"] for record in records[2]] == [2, 4]
+    for name in ("loss", "grad_norm"):
+        single = [record[name] for record in records[1]]
+        expected = [(single[0] + single[1]) / 2, (single[2] + single[3]) / 2]
+        assert [record[name] for record in records[2]] == pytest.approx(expected, abs=2e-6)
+    rates = [record["learning_rate"] for record in records[1]]
+    assert [record["learning_rate"] for record in records[2]] == rates[1::2]
+
+
+def test_a_model_is_validated_in_the_precision_that_it_is_used_in(configure):
+    config = configure("autoencoder", steps=1, precision="bf16")
+    objective = build_objective(config)
+    seen = []
+    validate = objective.validate
+
+    def watched(model):
+        seen.append(torch.is_autocast_enabled("cpu"))
+        return validate(model)
+
+    objective.validate = watched
+    Trainer(objective, config).fit()
+    assert seen == [False]
+
+
 def test_a_finished_run_is_not_trained_further(configure):
     config = configure("text_encoder")
     first = fit(config).state_dict()

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import torch
@@ -39,7 +40,7 @@ def learning_rate_at(step: int, steps: int, settings: Schedule) -> float:
 class Trainer:
     """Trains one objective as a config says; state lives in `config.output`.
 
-    The output folder holds log.jsonl, samples/STEP.png, checkpoint-STEP/ (model, EMA and optimizer as safetensors,
+    The output folder holds log.jsonl (means over the steps since the line before, or since a resumption), samples/STEP.png, checkpoint-STEP/ (model, EMA and optimizer as safetensors,
     state.json) and, at the end, nothing else: exporting a model is the caller's business.
     """
 
@@ -59,13 +60,27 @@ class Trainer:
         config.output.mkdir(parents=True, exist_ok=True)
         self._resume()
         started, first_step = time.monotonic(), self.step
+        unlogged: list[dict[str, float]] = []
         while self.step < config.steps:
-            figures = self._train_step()
+            unlogged.append(self._train_step())
             self.step += 1
             if self.step % config.log_every == 0 or self.step == config.steps:
                 seconds = time.monotonic() - started
                 rate = (self.step - first_step) * config.batch_size / seconds
-                self._log({"step": self.step, **figures, "samples_per_second": round(rate, 2)})
+                means = {
+                    name: round(fmean(figures[name] for figures in unlogged), 6)
+                    for name in unlogged[-1]
+                }
+                unlogged.clear()
+                learning_rate = self.optimizer.param_groups[0]["lr"]
+                self._log(
+                    {
+                        "step": self.step,
+                        **means,
+                        "learning_rate": learning_rate,
+                        "samples_per_second": round(rate, 2),
+                    }
+                )
             last = self.step == config.steps
             if self.step % config.validate_every == 0 or last:
                 self._validate()
@@ -89,14 +104,14 @@ class Trainer:
         norm = nn.utils.clip_grad_norm_(self.parameters, config.optimizer.max_grad_norm)
         self.optimizer.step()
         self.ema.update_parameters(self.model)
-        figures = {name: round(float(value.detach()), 6) for name, value in losses.items()}
-        return {**figures, "grad_norm": round(float(norm), 4), "learning_rate": rate}
+        figures = {name: float(value.detach()) for name, value in losses.items()}
+        return {**figures, "grad_norm": float(norm)}
 
     @torch.no_grad()
     def _validate(self) -> None:
+        # In float32 as the model is used, whatever it is trained in: bfloat16 would read worse than it is.
         self.ema.module.eval()
-        with _arithmetic(self.config):
-            figures, sheet = self.objective.validate(self.ema.module)
+        figures, sheet = self.objective.validate(self.ema.module)
         self._log({"step": self.step, **{f"validation_{k}": v for k, v in figures.items()}})
         if sheet is not None:
             folder = self.config.output / "samples"
