@@ -12,7 +12,7 @@ from follow_your_click.data.click_examples import ClickExamples
 from follow_your_click.data.photos import bundled_library
 from follow_your_click.models.click_network import ClickNetwork
 from follow_your_click.segmentation.click import ClickSegmenter
-from follow_your_click.training.click_network import ClickObjective
+from follow_your_click.training.click_network import ClickObjective, _rim_weights
 from follow_your_click.training.run import train
 
 TINY = {
@@ -45,6 +45,35 @@ def test_first_clicks_lie_on_the_object(objective: ClickObjective) -> None:
             boxed += 1
             assert box[2] > box[0] and box[3] > box[1]
     assert 0 < boxed < 24
+
+
+def test_further_first_clicks_lie_on_the_object_or_outside_of_its_whole(
+    objective: ClickObjective,
+) -> None:
+    batch = objective.batch(48, seed=0, step=3)
+    found = {0: 0, 1: 0}
+    for masks, points, labels in zip(
+        batch.masks, batch.prompts.points, batch.prompts.labels, strict=True
+    ):
+        for place, label in zip(points[1:].int(), labels[1:], strict=True):
+            if label < 0:
+                continue
+            x, y = place
+            found[int(label)] += 1
+            assert masks[1, y, x] == label
+            assert label == 1 or masks[2, y, x] == 0, "the whole has it"
+    assert found[0] > 0 and found[1] > 0
+
+
+def test_a_pixel_at_the_rim_weighs_more_and_a_mask_as_much_as_before() -> None:
+    masks = torch.zeros(1, 3, 32, 32)
+    masks[:, :, 10:22, :20] = 1  # it goes on beyond the left side
+    weights = _rim_weights(masks)
+    assert torch.allclose(weights.mean(dim=(2, 3)), torch.ones(1, 3))
+    plain = weights[0, 1, 0, 31]
+    for row, column, heavy in ((10, 5, True), (8, 5, True), (15, 19, True), (15, 0, False)):
+        assert weights[0, 1, row, column] == pytest.approx(float(plain) * (5 if heavy else 1))
+    assert torch.equal(_rim_weights(torch.ones(1, 3, 8, 8)), torch.ones(1, 3, 8, 8))
 
 
 def test_the_next_click_lies_in_the_largest_error(objective: ClickObjective) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -34,7 +35,10 @@ LEVEL_WEIGHTS = (0.3, 1.0, 0.5)  # part, object, whole
 OBJECT = LEVELS.index("object")
 BOX_SHARE = 0.15  # of the examples, that are told by a box instead of a first click
 INTERIOR_SHARE = 0.5  # of the first clicks, that are the most interior one
-FORGOTTEN_SHARE = 0.2  # of the later rounds, that do not see the mask before
+FORGOTTEN_SHARE = 0.5  # of the later rounds, that do not see the mask before
+MORE_SHARE = 0.25  # of the examples, that have up to three clicks at once
+RIM_WEIGHT = 4.0  # of a pixel at the rim of what is meant, beside its own 1 as everywhere
+RIM_REACH = 2  # px on both sides of the rim
 
 Validation = tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]
 
@@ -52,7 +56,7 @@ class ClickBatch:
 
 @dataclass
 class ClickObjective:
-    """Cross-entropy and soft Dice of the masks, squared error of the guessed overlaps.
+    """Cross-entropy and soft Dice of the masks, both heavier at the rim; squared error of the guessed overlaps.
 
     Args:
         model: the network under training.
@@ -88,6 +92,10 @@ class ClickObjective:
             else:
                 points[index, 0] = torch.tensor(somewhere_inside(area, random), dtype=torch.float32)
                 labels[index, 0] = 1
+            if random.random() < MORE_SHARE:
+                for at, click in enumerate(_more_clicks(example.masks, random), start=1):
+                    points[index, at] = torch.tensor((click.x, click.y), dtype=torch.float32)
+                    labels[index, at] = int(click.positive)
         prompts = ClickPrompts(
             points.to(device),
             labels.to(device),
@@ -168,16 +176,41 @@ def _round_loss(logits: Tensor, scores: Tensor, batch: ClickBatch) -> tuple[Tens
     """The loss of one round, and the overlap of each level: (B, K)."""
     logits = logits.float()
     known = batch.known.to(logits) * logits.new_tensor(LEVEL_WEIGHTS)
+    weights = _rim_weights(batch.masks)
     entropy = F.binary_cross_entropy_with_logits(logits, batch.masks, reduction="none")
-    entropy = entropy.mean(dim=(2, 3))
-    chance = logits.sigmoid()
+    entropy = (weights * entropy).mean(dim=(2, 3))
+    chance, meant = weights * logits.sigmoid(), weights * batch.masks
     shared = (chance * batch.masks).sum(dim=(2, 3))
-    dice = 1 - (2 * shared + 1) / (chance.sum(dim=(2, 3)) + batch.masks.sum(dim=(2, 3)) + 1)
+    dice = 1 - (2 * shared + 1) / (chance.sum(dim=(2, 3)) + meant.sum(dim=(2, 3)) + 1)
     taken, truth = logits.detach() > 0, batch.masks > 0.5
     overlap = (taken & truth).sum(dim=(2, 3)) / (taken | truth).sum(dim=(2, 3)).clamp(min=1)
     guess = (scores - overlap).square()
     each = 2 * entropy + dice + guess
     return (each * known).sum() / known.sum(), overlap
+
+
+def _rim_weights(masks: Tensor) -> Tensor:
+    """(B, K, S, S), 1 on average over a mask. Else the few pixels of legs, stems and hands count for nothing."""
+    size = 2 * RIM_REACH + 1
+    grown = F.max_pool2d(masks, size, stride=1, padding=RIM_REACH)
+    shrunk = -F.max_pool2d(-masks, size, stride=1, padding=RIM_REACH)
+    weights = 1 + RIM_WEIGHT * (grown - shrunk)
+    return weights / weights.mean(dim=(2, 3), keepdim=True)
+
+
+def _more_clicks(masks: npt.NDArray[np.bool_], random: random_module.Random) -> list[Click]:
+    """One or two further clicks of somebody who sees no mask yet: on the object, or next to it but not on its whole."""
+    _, target, whole = masks
+    reach = max(3, round(0.5 * float(target.sum()) ** 0.5))
+    near = cv2.dilate(target.astype(np.uint8), np.ones((2 * reach + 1,) * 2, np.uint8)) > 0
+    areas = {True: target, False: near & ~whole}
+    clicks = []
+    for _ in range(random.choice((1, 2))):
+        positive = random.random() < 0.4
+        if areas[positive].any():
+            x, y = somewhere_inside(areas[positive], random)
+            clicks.append(Click(x, y, positive=positive))
+    return clicks
 
 
 def _loose_box(area: npt.NDArray[np.bool_], random: random_module.Random) -> list[float]:
