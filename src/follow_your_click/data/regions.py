@@ -35,6 +35,8 @@ _INVERSE_STEPS = 6
 _NOISE_CELLS = 6
 _REDRAWN_SHARE = 0.5
 _BOX_SHARE = 0.1
+_LEAST_AGREEMENT = 0.6
+"""IoU with the object, below which a redrawn mask is taken back: nobody marks a third of a small or thin object."""
 
 
 @dataclass(frozen=True)
@@ -231,7 +233,8 @@ def _advected(found: Sequence[_Region], texture: Tensor, *, size: int) -> Render
 def marked_region(coverage: Tensor, random: random_module.Random) -> Tensor:
     """The region as a person would mark it: (B, 1, H, W) coverage -> (B, 1, H, W) in {0, 1}.
 
-    Half of the masks are grown, eaten away or smoothed by a few pixels; a tenth become boxes.
+    Half of the masks are grown, eaten away or smoothed by a few pixels, as long as that is the same region still
+    (`_LEAST_AGREEMENT`); a tenth become boxes.
     """
     masks = (coverage > 0.5).to(coverage.dtype)
     marked = [_remarked(mask[None], random)[0] for mask in masks]
@@ -247,12 +250,13 @@ def _remarked(mask: Tensor, random: random_module.Random) -> Tensor:
     if draw > _BOX_SHARE + _REDRAWN_SHARE:
         return mask
     if way == "grow":
-        return functional.max_pool2d(mask, window, 1, radius)
-    if way == "smooth":
-        return (functional.avg_pool2d(mask, window, 1, radius) > 0.5).to(mask.dtype)
-    eaten = 1.0 - functional.max_pool2d(1.0 - mask, window, 1, radius)
-    # A thin object must not be eaten away altogether.
-    return torch.where(eaten.sum() > 0.3 * mask.sum(), eaten, mask)
+        marked = functional.max_pool2d(mask, window, 1, radius)
+    elif way == "smooth":
+        marked = (functional.avg_pool2d(mask, window, 1, radius) > 0.5).to(mask.dtype)
+    else:
+        marked = 1.0 - functional.max_pool2d(1.0 - mask, window, 1, radius)
+    agreement = (marked * mask).sum() / torch.maximum(marked, mask).sum().clamp(min=1.0)
+    return torch.where(agreement >= _LEAST_AGREEMENT, marked, mask)
 
 
 def _boxed(mask: Tensor) -> Tensor:
