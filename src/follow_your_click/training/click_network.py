@@ -36,7 +36,7 @@ OBJECT = LEVELS.index("object")
 BOX_SHARE = 0.15  # of the examples, that are told by a box instead of a first click
 INTERIOR_SHARE = 0.5  # of the first clicks, that are the most interior one
 FORGOTTEN_SHARE = 0.5  # of the later rounds, that do not see the mask before
-MORE_SHARE = 0.25  # of the examples, that have up to three clicks at once
+MORE_SHARE = 0.25  # of the examples, that have one or two clicks more from the start
 RIM_WEIGHT = 4.0  # of a pixel at the rim of what is meant, beside its own 1 as everywhere
 RIM_REACH = 2  # px on both sides of the rim
 
@@ -71,7 +71,7 @@ class ClickObjective:
     rounds: int = 2
 
     def batch(self, batch_size: int, *, seed: int, step: int) -> ClickBatch:
-        """Examples with their first click or box."""
+        """Examples with their first click or clicks, or box."""
         random = random_module.Random(seed * SEED_STRIDE + step)
         drawn = [self.examples.draw(random) for _ in range(batch_size)]
         device = next(self.model.parameters()).device
@@ -84,18 +84,19 @@ class ClickObjective:
         for index, example in enumerate(drawn):
             # Where a part is known the click lies in it, so that every level is asked about the same place.
             area = example.masks[0 if example.known[0] else OBJECT]
+            clicks: list[Click] = []
             if random.random() < BOX_SHARE:
                 boxes[index] = torch.tensor(_loose_box(example.masks[OBJECT], random))
-            elif random.random() < INTERIOR_SHARE and not example.known[0]:
-                points[index, 0] = torch.tensor(most_interior(area), dtype=torch.float32)
-                labels[index, 0] = 1
             else:
-                points[index, 0] = torch.tensor(somewhere_inside(area, random), dtype=torch.float32)
-                labels[index, 0] = 1
+                centred = random.random() < INTERIOR_SHARE and not example.known[0]
+                clicks.append(
+                    Click(*most_interior(area) if centred else somewhere_inside(area, random))
+                )
             if random.random() < MORE_SHARE:
-                for at, click in enumerate(_more_clicks(example.masks, random), start=1):
-                    points[index, at] = torch.tensor((click.x, click.y), dtype=torch.float32)
-                    labels[index, at] = int(click.positive)
+                clicks += _more_clicks(example.masks, random)
+            for at, click in enumerate(clicks):
+                points[index, at] = torch.tensor((click.x, click.y))
+                labels[index, at] = int(click.positive)
         prompts = ClickPrompts(
             points.to(device),
             labels.to(device),

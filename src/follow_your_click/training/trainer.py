@@ -40,8 +40,8 @@ def learning_rate_at(step: int, steps: int, settings: Schedule) -> float:
 class Trainer:
     """Trains one objective as a config says; state lives in `config.output`.
 
-    The output folder holds log.jsonl (means over the steps since the line before, or since a resumption), samples/STEP.png, checkpoint-STEP/ (model, EMA and optimizer as safetensors,
-    state.json) and, at the end, nothing else: exporting a model is the caller's business.
+    The output folder holds log.jsonl (means over the steps since the line before, or since the run went on),
+    samples/STEP.png, checkpoint-STEP/ (model, EMA and optimizer as safetensors, state.json) and, at the end, nothing else: exporting a model is the caller's business.
     """
 
     def __init__(self, objective: Objective, config: TrainingConfig) -> None:
@@ -67,20 +67,12 @@ class Trainer:
             if self.step % config.log_every == 0 or self.step == config.steps:
                 seconds = time.monotonic() - started
                 rate = (self.step - first_step) * config.batch_size / seconds
-                means = {
-                    name: round(fmean(figures[name] for figures in unlogged), 6)
-                    for name in unlogged[-1]
+                pace = {
+                    "learning_rate": self.optimizer.param_groups[0]["lr"],
+                    "samples_per_second": round(rate, 2),
                 }
+                self._log({"step": self.step, **_means(unlogged), **pace})
                 unlogged.clear()
-                learning_rate = self.optimizer.param_groups[0]["lr"]
-                self._log(
-                    {
-                        "step": self.step,
-                        **means,
-                        "learning_rate": learning_rate,
-                        "samples_per_second": round(rate, 2),
-                    }
-                )
             last = self.step == config.steps
             if self.step % config.validate_every == 0 or last:
                 self._validate()
@@ -203,6 +195,10 @@ def _arithmetic(config: TrainingConfig) -> Iterator[None]:
     kernel = sdpa_kernel(SDPBackend.MATH) if kind == "cpu" else nullcontext()
     with kernel, torch.autocast(kind, torch.bfloat16, enabled=config.precision == "bf16"):
         yield
+
+
+def _means(figures: list[dict[str, float]]) -> dict[str, float]:
+    return {name: round(fmean(step[name] for step in figures), 6) for name in figures[0]}
 
 
 def _contiguous(state: dict[str, Tensor]) -> dict[str, Tensor]:
