@@ -3,6 +3,7 @@
 import hashlib
 import json
 import random
+import re
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from follow_your_click.data import motion_prompts
 from follow_your_click.data.motion_prompts import (
     COMPOSED,
+    EVERYDAY_PROMPTS,
     HELD_OUT_WORDINGS,
     MOTIONS,
     TRAINING_WORDINGS,
@@ -21,6 +23,7 @@ from follow_your_click.data.motion_prompts import (
 from follow_your_click.errors import SettingsError
 
 HELD_OUT_DIGEST = "ae9a79410bf3bcb2ffc6f3c4647fb672c50f7d06a6f8da1c4b19977739790ad7"
+EVERYDAY_DIGEST = "64c5e5d40bf5e1a5a44ad6c8366ceff4bbb68d211e63ec398a5d6c4c38d9b41d"
 HELD_OUT_ONLY = """
     advance affirm angle astride at background banner beating both bound calm catamaran
     chest concentric corner course crank crashing cruise curtsy dancer diminish dinghy
@@ -65,6 +68,42 @@ def test_held_out_wordings_bring_new_words(motion: str) -> None:
 def test_held_out_wordings_are_frozen_so_that_accuracies_compare() -> None:
     text = json.dumps(HELD_OUT_WORDINGS, sort_keys=True)
     assert hashlib.sha256(text.encode()).hexdigest() == HELD_OUT_DIGEST
+
+
+def test_everyday_prompts_are_frozen_so_that_figures_compare() -> None:
+    text = json.dumps(EVERYDAY_PROMPTS, sort_keys=True)
+    assert hashlib.sha256(text.encode()).hexdigest() == EVERYDAY_DIGEST
+
+
+def test_everyday_prompts_ask_for_every_motion_and_every_two_at_once() -> None:
+    assert set(EVERYDAY_PROMPTS) == {*MOTIONS, *COMPOSED}
+    assert min(len(EVERYDAY_PROMPTS[motion]) for motion in MOTIONS) >= 7
+    prompts = [prompt for motion in EVERYDAY_PROMPTS for prompt in EVERYDAY_PROMPTS[motion]]
+    assert len(prompts) == len(set(prompts)) == 433
+
+
+@pytest.mark.parametrize("noun", ["cat", "car", "wheel"])
+def test_training_draws_no_everyday_prompt(noun: str) -> None:
+    draw = random.Random(0)
+    named = {
+        re.sub(r"^(make )?the \w+", rf"\1the {noun}", prompt)
+        for prompts in EVERYDAY_PROMPTS.values()
+        for prompt in prompts
+    }
+    for motion in MOTIONS:
+        drawn = {sample_prompt(motion, noun=noun, random=draw) for _ in range(4000)}
+        assert not drawn & named
+
+
+def test_everyday_prompts_are_used_as_they_are() -> None:
+    draw = random.Random(0)
+    for motion in ("sway", "drift_left+rock"):
+        asked = {
+            sample_prompt(motion, noun="boat", random=draw, split="everyday") for _ in range(60)
+        }
+        assert asked == set(EVERYDAY_PROMPTS[motion])
+    caption = sample_caption("drift_left+rock", "boat", draw, split="everyday")
+    assert caption.endswith(f"a boat, {EVERYDAY_PROMPTS['drift_left+rock'][0]}")
 
 
 @pytest.mark.parametrize("motion", MOTIONS)

@@ -54,5 +54,8 @@ def test_validation_tells_one_motion_and_two_apart(configure):
     objective = build_objective(configure("text_encoder"))
     figures, picture = objective.validate(objective.model.eval())
     assert picture is None
-    assert set(figures) == {"held_out_wordings_accuracy", "held_out_two_motions_accuracy"}
+    assert set(figures) == {
+        *("held_out_wordings_accuracy", "held_out_two_motions_accuracy"),
+        *("everyday_wordings_accuracy", "everyday_two_motions_accuracy"),
+    }
     assert all(0 <= value < 0.3 for value in figures.values())

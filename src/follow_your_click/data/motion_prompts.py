@@ -2,7 +2,8 @@
 
 A motion is a flat name such as "translate_left"; its family is the name without the direction.
 Every motion has training wordings and held-out wordings that no training prompt contains; the same
-wording never stands for two motions (see `wordings` for the defaults where a side is left open).
+wording never stands for two motions (see `wordings` for the defaults where a side is left open). Everyday
+prompts are a third set, for measuring: whole prompts in common words, none of which training draws.
 """
 
 import random as random_module
@@ -11,11 +12,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from follow_your_click.data.wordings import HELD_OUT_WORDINGS, NOMINALS, TRAINING_WORDINGS
+from follow_your_click.data.wordings import (
+    EVERYDAY_PROMPTS,
+    HELD_OUT_WORDINGS,
+    NOMINALS,
+    TRAINING_WORDINGS,
+)
 from follow_your_click.errors import SettingsError
 
 __all__ = [
     "COMPOSED",
+    "EVERYDAY_PROMPTS",
     "HELD_OUT_WORDINGS",
     "JOIN",
     "MOTIONS",
@@ -26,7 +33,7 @@ __all__ = [
     "sample_prompt",
 ]
 
-WordingSplit = Literal["train", "held_out"]
+WordingSplit = Literal["train", "held_out", "everyday"]
 
 MOTIONS: tuple[str, ...] = (
     "translate_left",
@@ -127,7 +134,7 @@ def sample_prompt(
         motion: a name out of `MOTIONS` or `COMPOSED`.
         noun: what moves ("boat"), or None when nobody knows.
         random: the only source of chance.
-        split: which wordings to draw from.
+        split: which wordings to draw from; everyday prompts are used as they are, whatever the noun.
     """
     said = _sample_wording(motion, random, split)
     form = random.choice(_PROMPT_FORMS)
@@ -167,10 +174,11 @@ class _Said:
     wording: str
     second: str | None = None
     link: str = "while"
+    whole: bool = False  # a whole prompt, to be used as it is
 
     @property
     def nominal(self) -> bool:
-        return self.wording in NOMINALS
+        return self.whole or self.wording in NOMINALS
 
     @property
     def plain(self) -> str:
@@ -185,7 +193,10 @@ class _Said:
 
 
 def _sample_wording(motion: str, random: random_module.Random, split: WordingSplit) -> _Said:
-    if family(motion) != "composed":
+    kind = family(motion)
+    if split == "everyday":
+        return _Said(random.choice(EVERYDAY_PROMPTS[motion]), whole=True)
+    if kind != "composed":
         return _Said(_drawn(motion, random, split, joined=False))
     first, second = (_drawn(part, random, split, joined=True) for part in motion.split(JOIN))
     if random.random() < 0.5:

@@ -117,7 +117,7 @@ class ProceduralClips:
         images: what clips are made of, see `photos.load_library`.
         size: side of a clip in pixels, at least 32 and even.
         num_frames: at least 2.
-        wordings: draw prompts from the training or the held-out wordings.
+        wordings: where prompts are drawn from, see `motion_prompts`.
         motion_weights: how often each motion is drawn, by its name or its family's (shared evenly by the
             family's motions); what is not named is not drawn. None: 40 % translations, the rest evenly.
 

@@ -277,6 +277,15 @@ def _read_wider(text: str) -> tuple[dict[str, tuple[str, ...]], frozenset[str]]:
     return tables, frozenset(nominals)
 
 
+def _read_everyday(text: str) -> dict[str, tuple[str, ...]]:
+    """`wordings_everyday.tsv` by motion, two motions at once included."""
+    tables: dict[str, tuple[str, ...]] = {}
+    for line in text.splitlines():
+        motion, _, prompt = line.partition("\t")
+        tables[motion] = (*tables.get(motion, ()), prompt)
+    return tables
+
+
 _WIDER, _WIDER_NOMINALS = _read_wider(
     Path(__file__).with_name("wordings_wider.txt").read_text(encoding="utf-8")
 )
@@ -340,3 +349,8 @@ NOMINALS = frozenset(
     + _direction_nominals()
 )
 """Wordings used as they are: they have no verb to conjugate, or read oddly about a noun."""
+
+EVERYDAY_PROMPTS = _read_everyday(
+    Path(__file__).with_name("wordings_everyday.tsv").read_text(encoding="utf-8")
+)
+"""Prompts as people would type them, in common words. A language model wrote them that saw none of the tables; those that training could draw were taken out."""

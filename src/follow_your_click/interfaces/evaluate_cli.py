@@ -48,7 +48,10 @@ def control(
     guidance_scale: GuidanceScaleOption = None,
     seed: Annotated[int, typer.Option(metavar="N", help="Same seed, same clips.")] = 0,
     wordings: Annotated[
-        Literal["held_out", "train"], typer.Option(help="Which wordings prompts are drawn from.")
+        Literal["held_out", "everyday", "train"],
+        typer.Option(
+            help="Which wordings prompts are drawn from: rare words that training never saw, prompts in common words, training's own."
+        ),
     ] = "held_out",
     frames: Annotated[
         Literal["finished", "network"],

@@ -8,6 +8,7 @@ from __future__ import annotations
 import random as random_module
 import re
 from dataclasses import dataclass, field
+from itertools import product
 
 import torch
 import torch.nn.functional as F
@@ -140,14 +141,15 @@ class TextEncoderObjective:
         """Share of the wordings that training never saw whose motion is named, and of those of two motions where both are."""
         device = next(model.parameters()).device
         motions = [motion for motion in MOTIONS for _ in range(_HELD_OUT_PROMPTS)]
+        pairs = list(COMPOSED) * _HELD_OUT_PAIRS
+        splits: tuple[WordingSplit, ...] = ("held_out", "everyday")
         figures = {}
-        for name, asked in (
-            ("held_out_wordings_accuracy", motions),
-            ("held_out_two_motions_accuracy", list(COMPOSED) * _HELD_OUT_PAIRS),
+        for split, (kind, asked) in product(
+            splits, (("wordings", motions), ("two_motions", pairs))
         ):
-            batch = self._tokens(asked, random_module.Random(0), "held_out", device)
+            batch = self._tokens(asked, random_module.Random(0), split, device)
             logits = model(batch["input_ids"], batch["attention_mask"])
-            figures[name] = float(_all_named(logits, batch["asked"]))
+            figures[f"{split}_{kind}_accuracy"] = float(_all_named(logits, batch["asked"]))
         return figures, None
 
 
