@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from follow_your_click.errors import RegionError
 from follow_your_click.models.click_network import ClickFeatures, ClickPrompts
-from follow_your_click.segmentation.click import SIDES, TRUST, ClickSegmenter
+from follow_your_click.segmentation import click as click_module
+from follow_your_click.segmentation.click import CLOSER_SIDE, SIDES, TRUST, ClickSegmenter
 
 WIDTH, HEIGHT = 200, 150
 
@@ -53,19 +54,60 @@ def test_a_box_finds_it_too(segmenter: ClickSegmenter) -> None:
     assert _iou(segmenter.predict(box=box).masks[0], truth) > 0.8
 
 
-def test_the_photo_is_encoded_once(
+def _small_disc() -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]:
+    """The disc in a photo of six times its size."""
+    image, truth = _disc()
+    random = np.random.default_rng(1)
+    photo = (np.array((40, 120, 60)) + random.integers(0, 30, (900, 1200, 3))).astype(np.uint8)
+    where = np.zeros((900, 1200), np.bool_)
+    photo[600:750, 800:1000], where[600:750, 800:1000] = image, truth
+    return photo, where
+
+
+def test_the_photo_is_encoded_once_and_each_closer_view_too(
     segmenter: ClickSegmenter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    calls: list[int] = []
+    shapes: list[tuple[int, ...]] = []
     encode = segmenter.network.encode
-    monkeypatch.setattr(segmenter.network, "encode", lambda x: calls.append(1) or encode(x))
-    image, _ = _disc()
-    segmenter.set_image(image)
-    first = segmenter.predict(point_coords=np.array([[120, 75]], np.float32))
-    segmenter.predict(point_coords=np.array([[20, 20]], np.float32))
-    again = segmenter.predict(point_coords=np.array([[120, 75]], np.float32))
-    assert len(calls) == len(SIDES)
+    monkeypatch.setattr(
+        segmenter.network, "encode", lambda x: shapes.append(tuple(x.shape[2:])) or encode(x)
+    )
+    segmenter.set_image(_small_disc()[0])
+    assert len(shapes) == len(SIDES)
+    clicks = np.array([[920, 675]], np.float32), np.array([[925, 670]], np.float32)
+    first, _, again = (segmenter.predict(point_coords=clicks[at]) for at in (0, 1, 0))
+    assert shapes[len(SIDES) :] == [(CLOSER_SIDE, CLOSER_SIDE)], "one square window for both clicks"
     np.testing.assert_array_equal(first.masks, again.masks)
+    segmenter.set_image(_small_disc()[0])
+    segmenter.predict(point_coords=clicks[0])
+    assert len(shapes) == 2 * (len(SIDES) + 1), "another photo has no closer view yet"
+
+
+def test_a_small_object_is_seen_better_from_closer(
+    segmenter: ClickSegmenter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photo, truth = _small_disc()
+    segmenter.set_image(photo)
+    click = np.array([[920, 675]], np.float32)
+    close = _iou(segmenter.predict(point_coords=click).masks[0], truth)
+    monkeypatch.setattr(click_module, "LEAST_SPAN", 10_000)
+    far = _iou(segmenter.predict(point_coords=click).masks[0], truth)
+    assert close > far + 0.05
+    assert close > 0.9
+
+
+def test_a_click_far_away_a_box_and_a_mask_go_with_the_closer_view(
+    segmenter: ClickSegmenter,
+) -> None:
+    photo, truth = _small_disc()
+    segmenter.set_image(photo)
+    clicks = np.array([[920, 675], [40, 40]], np.float32)
+    found = segmenter.predict(point_coords=clicks, point_labels=np.array([1, 0]))
+    assert _iou(found.masks[0], truth) > 0.9
+    earlier = truth.astype(np.float32)
+    box = np.array([870, 625, 970, 725], np.float32)
+    again = segmenter.predict(point_coords=clicks[:1], box=box, mask=earlier)
+    assert _iou(again.masks[0], truth) > 0.9
 
 
 def test_the_view_that_is_surest_of_itself_counts_most(

@@ -5,6 +5,7 @@ Axis legend: H rows, W columns (photo), h w (the network's image, at one of seve
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,21 +38,56 @@ from follow_your_click.segmentation.points import (
 # px: long sides at which the network sees a photo. Small objects are found better in the largest view, objects that fill
 # the photo in the smallest; the network's own guess of its overlap says which to believe.
 SIDES = (112, 160, 224)
+# px: instead of the smallest view, what is around an object that does not fill the photo. These were chosen by the true
+# masks that training saw: 0.682 after one click on 248 of them, 0.660 without the closer view.
+CLOSER_SIDE = 128
+CLOSER_SPAN = 1.4  # lengths of the object that it shows at least
+LEAST_SPAN = 48  # px of the photo, the least that training showed
 TRUST = 8.0  # of a view with a guess higher by 1/8, against another: e
+CLOSER_TRUST = 2.0  # of the closer view, at the same guess
 LEVELS_PER_LOGIT = 16.0  # of 256: what the rim between two cells is drawn from
 MARGIN = 0.1  # logit that a cell has at least that was kept, or left away, with what it hangs together with
+
+Window = tuple[int, int, int, int]
+"""x, y, width and height in the photo's pixels."""
 
 
 @dataclass(frozen=True)
 class _View:
-    size: tuple[int, int]  # h, w of the photo in the network's image, without padding
+    """A window of the photo as the network sees it; size: h, w in the network's image, without padding."""
+
+    window: Window
+    size: tuple[int, int]
     features: ClickFeatures
 
 
 @dataclass(frozen=True)
 class _Photo:
-    shape: tuple[int, int]  # H, W
-    views: tuple[_View, ...]  # the smallest first
+    image: npt.NDArray[np.uint8]  # (H, W, 3)
+    views: tuple[_View, ...]  # of all of it, the smallest first
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.image.shape[0], self.image.shape[1]
+
+
+@dataclass(frozen=True)
+class _Question:
+    """points (N, 2) as x, y, positive (N,), box (4,) or None, mask (H, W) or None; all in the photo's pixels."""
+
+    points: npt.NDArray[np.intp]
+    positive: npt.NDArray[np.bool_]
+    box: npt.NDArray[np.float32] | None
+    mask: npt.NDArray[np.float32] | None
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """What the network finds in a window: logits (K, h, w) and guessed overlaps (K,)."""
+
+    window: Window
+    logits: Tensor
+    guesses: Tensor
 
 
 class ClickSegmenter:
@@ -66,6 +102,7 @@ class ClickSegmenter:
     def __init__(self, network: ClickNetwork) -> None:
         self.network = network.folded()
         self._photo: _Photo | None = None
+        self._closer: dict[Window, _View] = {}
 
     @classmethod
     def from_pretrained(
@@ -85,27 +122,30 @@ class ClickSegmenter:
     def set_image(self, image: npt.NDArray[np.uint8]) -> None:
         """Encode one photo: (H, W, 3) uint8 RGB. Raises RegionError for another shape."""
         checked_image(image)
+        whole = (0, 0, image.shape[1], image.shape[0])
         views: list[_View] = []
         seen = image
         for side in sorted(SIDES, reverse=True):
-            view, seen = self._encoded(image.shape[:2], seen, side)
+            view, seen = self._encoded(whole, seen, side)
             views.insert(0, view)
-        self._photo = _Photo((image.shape[0], image.shape[1]), tuple(views))
+        self._photo = _Photo(image, tuple(views))
+        self._closer.clear()
 
     def _encoded(
-        self, shape: Sequence[int], image: npt.NDArray[np.uint8], side: int
+        self, window: Window, pixels: npt.NDArray[np.uint8], side: int
     ) -> tuple[_View, npt.NDArray[np.uint8]]:
-        """A photo of a shape as the network sees it with a long side, and its pixels there, scaled from `image`."""
-        scale = side / max(shape)
-        size = (max(1, round(shape[0] * scale)), max(1, round(shape[1] * scale)))
-        method = cv2.INTER_AREA if side < max(image.shape[:2]) else cv2.INTER_CUBIC
-        small = np.asarray(cv2.resize(image, size[::-1], interpolation=method), np.uint8)
+        """A window as the network sees it with a long side, and its pixels there, scaled from `pixels`."""
+        _, _, width, height = window
+        scale = side / max(width, height)
+        size = (max(1, round(height * scale)), max(1, round(width * scale)))
+        method = cv2.INTER_AREA if side < max(pixels.shape[:2]) else cv2.INTER_CUBIC
+        small = np.asarray(cv2.resize(pixels, size[::-1], interpolation=method), np.uint8)
         below, right = (-side % STRIDE for side in size)
         padded = cv2.copyMakeBorder(small, 0, below, 0, right, cv2.BORDER_REPLICATE)
         parameter = next(self.network.parameters())
-        pixels = torch.from_numpy(padded).permute(2, 0, 1)[None].to(parameter) / 127.5 - 1
-        features = self.network.encode(pixels.contiguous(memory_format=torch.channels_last))
-        return _View(size, features), small
+        tensor = torch.from_numpy(padded).permute(2, 0, 1)[None].to(parameter) / 127.5 - 1
+        features = self.network.encode(tensor.contiguous(memory_format=torch.channels_last))
+        return _View(window, size, features), small
 
     @torch.inference_mode()
     def predict(
@@ -125,62 +165,62 @@ class ClickSegmenter:
         photo = prepared(self._photo)
         points, positive = checked_points(photo.shape, point_coords, point_labels)
         check_asked(positive, box, mask)
-        found, guesses = self._believed(photo, points, positive, box, mask)
+        if mask is not None and mask.shape != photo.shape:
+            raise RegionError(f"mask: got {mask.shape}, expected {photo.shape}")
+        asked = _Question(points, positive, box, mask)
+        answers = self._answers(photo, asked)
         names = ("object", "part", "whole")
         order = [LEVELS.index(name) for name in names]
         masks = np.zeros((len(order), *photo.shape), np.bool_)
-        for mask_out, level in zip(masks, order, strict=True):
-            _draw_full_size(mask_out, found[level], points, positive)
-        falling = np.minimum.accumulate(guesses[order])
-        return Segmentation(masks, falling.astype(np.float32), names)
+        for answer in answers:
+            x, y, width, height = answer.window
+            inside, own = _within(answer.window, points), points - (x, y)
+            for found, logits in zip(masks, answer.logits[order].cpu().numpy(), strict=True):
+                area = found[y : y + height, x : x + width]
+                area[:] = False
+                _draw_full_size(area, logits, own[inside], positive[inside])
+        guesses = answers[-1].guesses[order].cpu().numpy()
+        return Segmentation(masks, np.minimum.accumulate(guesses).astype(np.float32), names)
 
-    def _believed(
-        self,
-        photo: _Photo,
-        points: npt.NDArray[np.intp],
-        positive: npt.NDArray[np.bool_],
-        box: npt.NDArray[np.float32] | None,
-        mask: npt.NDArray[np.float32] | None,
-    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        """Logits (K, h, w) at the largest view's size and guessed overlaps (K,), averaged over the views."""
-        height, width = photo.views[-1].size
-        logits, guesses = [], []
-        for view in photo.views:
-            prompts = self._prompts(photo.shape, view, points, positive, box, mask)
-            found, scores = self.network.decode(view.features, prompts)
-            found = found[..., : view.size[0], : view.size[1]].float()
-            logits.append(F.interpolate(found, (height, width), mode="bilinear")[0])
-            guesses.append(scores[0].float())
-        scores = torch.stack(guesses)
-        trust = torch.softmax(TRUST * scores, dim=0)
-        mean = (torch.stack(logits) * trust[..., None, None]).sum(dim=0)
-        return mean.cpu().numpy(), (scores * trust).sum(dim=0).cpu().numpy()
+    def _answers(self, photo: _Photo, asked: _Question) -> list[_Answer]:
+        """What the views find in the whole photo and, where that is the better third view, around the object."""
+        views = photo.views
+        seen = [self._answer(view, asked) for view in views[1:]]
+        whole = _together(seen, seen[-1])
+        window = _closer_window(whole, photo.shape, asked)
+        if window is None:
+            return [_together([self._answer(views[0], asked), *seen], seen[-1])]
+        if window not in self._closer:
+            x, y, width, height = window
+            pixels = np.ascontiguousarray(photo.image[y : y + height, x : x + width])
+            self._closer[window], _ = self._encoded(window, pixels, CLOSER_SIDE)
+        closer = self._answer(self._closer[window], asked)
+        return [whole, _together([*seen, closer], closer)]
 
-    def _prompts(
-        self,
-        shape: tuple[int, int],
-        view: _View,
-        points: npt.NDArray[np.intp],
-        positive: npt.NDArray[np.bool_],
-        box: npt.NDArray[np.float32] | None,
-        mask: npt.NDArray[np.float32] | None,
-    ) -> ClickPrompts:
-        """In pixels of the network's image, on its device."""
+    def _answer(self, view: _View, asked: _Question) -> _Answer:
+        logits, guesses = self.network.decode(view.features, self._prompts(view, asked))
+        own = logits[0, :, : view.size[0], : view.size[1]]
+        return _Answer(view.window, own.float(), guesses[0].float())
+
+    def _prompts(self, view: _View, asked: _Question) -> ClickPrompts:
+        """In pixels of the network's image, on its device; clicks outside of the window are left away."""
         device = next(self.network.parameters()).device
-        scale = np.array([view.size[1] / shape[1], view.size[0] / shape[0]])
-        height, width = (4 * side for side in view.features.quarter.shape[-2:])
-        earlier = torch.zeros(1, 1, height, width, device=device)
-        if mask is not None:
-            if mask.shape != shape:
-                raise RegionError(f"mask: got {mask.shape}, expected {shape}")
-            values = np.asarray(mask, np.float32)
+        x, y, width, height = view.window
+        scale = np.array([view.size[1] / width, view.size[0] / height])
+        rows, columns = (4 * side for side in view.features.quarter.shape[-2:])
+        earlier = torch.zeros(1, 1, rows, columns, device=device)
+        if asked.mask is not None:
+            values = np.asarray(asked.mask[y : y + height, x : x + width], np.float32)
             small = cv2.resize(values, view.size[::-1], interpolation=cv2.INTER_AREA)
             earlier[0, 0, : view.size[0], : view.size[1]] = torch.from_numpy(small)
-        coords = (points + 0.5) * scale - 0.5
-        if not len(points):
-            coords, positive = np.zeros((1, 2)), np.zeros(1, np.bool_)
-        labels = positive.astype(np.int64) if len(points) else np.full(1, -1)
-        corners = np.zeros(4) if box is None else np.asarray(box, np.float64) * np.tile(scale, 2)
+        inside = _within(view.window, asked.points)
+        coords = (asked.points[inside] - (x, y) + 0.5) * scale - 0.5
+        labels = asked.positive[inside].astype(np.int64)
+        if not inside.any():
+            coords, labels = np.zeros((1, 2)), np.full(1, -1)
+        corners = np.zeros(4)
+        if asked.box is not None:
+            corners = (np.asarray(asked.box, np.float64) - (x, y, x, y)) * np.tile(scale, 2)
 
         def tensor(values: npt.NDArray[np.float64]) -> Tensor:
             return torch.from_numpy(values).float().to(device)[None]
@@ -188,6 +228,70 @@ class ClickSegmenter:
         return ClickPrompts(
             tensor(coords), torch.from_numpy(labels).to(device)[None], tensor(corners), earlier
         )
+
+
+def _within(window: Window, points: npt.NDArray[np.intp]) -> npt.NDArray[np.bool_]:
+    x, y, width, height = window
+    own = points - (x, y)
+    inside: npt.NDArray[np.bool_] = np.all((own >= 0) & (own < (width, height)), axis=1)
+    return inside
+
+
+def _together(answers: Sequence[_Answer], target: _Answer) -> _Answer:
+    """The mean over the views, at the places of one of them; each counts as much as its guess is believed."""
+    guesses = torch.stack([answer.guesses for answer in answers])
+    bonus = [CLOSER_TRUST if one.window != answers[0].window else 1.0 for one in answers]
+    trust = torch.softmax(TRUST * guesses + guesses.new_tensor(bonus).log()[:, None], dim=0)
+    logits = torch.stack([_at_places(answer, target) for answer in answers])
+    mean = (logits * trust[..., None, None]).sum(dim=0)
+    return _Answer(target.window, mean, (guesses * trust).sum(dim=0))
+
+
+def _at_places(answer: _Answer, target: _Answer) -> Tensor:
+    """The answer's logits (K, h, w) at the target's places, which lie in its window."""
+    height, width = target.logits.shape[-2:]
+    if answer.window == target.window:
+        return F.interpolate(answer.logits[None], (height, width), mode="bilinear")[0]
+    grids = []
+    for axis, count in ((0, width), (1, height)):
+        places = (torch.arange(count, device=answer.logits.device) + 0.5) / count
+        start, length = target.window[axis], target.window[axis + 2]
+        shares = (start + places * length - answer.window[axis]) / answer.window[axis + 2]
+        grids.append(2 * shares - 1)
+    grid = torch.stack(torch.meshgrid(*grids, indexing="xy"), dim=-1)
+    return F.grid_sample(
+        answer.logits[None], grid[None], padding_mode="border", align_corners=False
+    )[0]
+
+
+def _closer_window(found: _Answer, shape: tuple[int, int], asked: _Question) -> Window | None:
+    """Around the object, unless that is nearly all of the photo; snapped, so that another click mostly asks for the same."""
+    logits = found.logits[LEVELS.index("object")].cpu().numpy()
+    scale = np.array([logits.shape[1] / shape[1], logits.shape[0] / shape[0]])
+    small = np.minimum(
+        (asked.points + 0.5) * scale, (logits.shape[1] - 1, logits.shape[0] - 1)
+    ).astype(np.intp)
+    rows, columns = np.nonzero(tidy(logits > 0, small[asked.positive], small[~asked.positive]))
+    if not rows.size:
+        return None
+    low = np.array([columns.min(), rows.min()]) / scale
+    high = np.array([columns.max() + 1, rows.max() + 1]) / scale
+    for corner in (
+        *asked.points[asked.positive],
+        *([] if asked.box is None else asked.box.reshape(2, 2)),
+    ):
+        low, high = np.minimum(low, corner), np.maximum(high, corner + 1)
+    extent = float((high - low).max())
+    span = 2 ** (math.ceil(4 * math.log2(max(CLOSER_SPAN * extent, LEAST_SPAN))) / 4)
+    if span >= max(shape):
+        return None
+    middle = np.rint((low + high) / 2 / (span / 8)) * (span / 8)
+    sides = [min(round(span), side) for side in (shape[1], shape[0])]
+    x, y = (
+        min(max(round(at - side / 2), 0), full - side)
+        for at, side, full in zip(middle, sides, (shape[1], shape[0]), strict=True)
+    )
+    return x, y, sides[0], sides[1]
 
 
 def _draw_full_size(
