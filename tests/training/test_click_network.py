@@ -12,7 +12,7 @@ from follow_your_click.data.click_examples import ClickExamples
 from follow_your_click.data.photos import bundled_library
 from follow_your_click.models.click_network import ClickNetwork
 from follow_your_click.segmentation.click import ClickSegmenter
-from follow_your_click.training.click_network import ClickObjective, _rim_weights
+from follow_your_click.training.click_network import ClickObjective, _rim_weights, _rims
 from follow_your_click.training.run import train
 
 TINY = {
@@ -66,14 +66,15 @@ def test_every_first_click_lies_on_the_object_or_outside_of_its_whole(
 
 
 def test_a_pixel_at_the_rim_weighs_more_and_a_mask_as_much_as_before() -> None:
-    masks = torch.zeros(1, 3, 32, 32)
-    masks[:, :, 10:22, :20] = 1  # it goes on beyond the left side
-    weights = _rim_weights(masks)
+    masks = np.zeros((3, 32, 32), np.bool_)
+    masks[:, 10:22, :20] = True  # it goes on beyond the left side
+    weights = _rim_weights(torch.from_numpy(_rims(masks))[None])
     assert torch.allclose(weights.mean(dim=(2, 3)), torch.ones(1, 3))
     plain = weights[0, 1, 0, 31]
     for row, column, heavy in ((10, 5, True), (8, 5, True), (15, 19, True), (15, 0, False)):
         assert weights[0, 1, row, column] == pytest.approx(float(plain) * (5 if heavy else 1))
-    assert torch.equal(_rim_weights(torch.ones(1, 3, 8, 8)), torch.ones(1, 3, 8, 8))
+    assert not _rims(np.ones((3, 8, 8), np.bool_)).any()
+    assert torch.equal(_rim_weights(torch.zeros(1, 3, 8, 8)), torch.ones(1, 3, 8, 8))
 
 
 def test_the_next_click_lies_in_the_largest_error(objective: ClickObjective) -> None:

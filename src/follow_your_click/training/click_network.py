@@ -45,10 +45,11 @@ Validation = tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]
 
 @dataclass(frozen=True)
 class ClickBatch:
-    """images (B, 3, S, S) in [-1, 1]; masks (B, K, S, S) in {0, 1}; known (B, K) in {0, 1}; first prompts."""
+    """images (B, 3, S, S) in [-1, 1]; masks (B, K, S, S) in {0, 1} and their rims; known (B, K) in {0, 1}; first prompts."""
 
     images: Tensor
     masks: Tensor
+    rims: Tensor
     known: Tensor
     prompts: ClickPrompts
     seed: int
@@ -106,6 +107,7 @@ class ClickObjective:
         return ClickBatch(
             images=(images.to(device).permute(0, 3, 1, 2).float() / 127.5 - 1),
             masks=masks.to(device).float(),
+            rims=torch.from_numpy(np.stack([_rims(example.masks) for example in drawn])).to(device),
             known=torch.from_numpy(np.stack([example.known for example in drawn])).to(device),
             prompts=prompts,
             seed=seed * SEED_STRIDE + step,
@@ -177,7 +179,7 @@ def _round_loss(logits: Tensor, scores: Tensor, batch: ClickBatch) -> tuple[Tens
     """The loss of one round, and the overlap of each level: (B, K)."""
     logits = logits.float()
     known = batch.known.to(logits) * logits.new_tensor(LEVEL_WEIGHTS)
-    weights = _rim_weights(batch.masks)
+    weights = _rim_weights(batch.rims)
     entropy = F.binary_cross_entropy_with_logits(logits, batch.masks, reduction="none")
     entropy = (weights * entropy).mean(dim=(2, 3))
     chance, meant = weights * logits.sigmoid(), weights * batch.masks
@@ -190,12 +192,16 @@ def _round_loss(logits: Tensor, scores: Tensor, batch: ClickBatch) -> tuple[Tens
     return (each * known).sum() / known.sum(), overlap
 
 
-def _rim_weights(masks: Tensor) -> Tensor:
+def _rims(masks: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """What lies within `RIM_REACH` of both the mask and the rest: (K, S, S)."""
+    around = np.ones((2 * RIM_REACH + 1,) * 2, np.uint8)
+    levels = masks.astype(np.uint8)
+    return np.stack([cv2.dilate(level, around) > cv2.erode(level, around) for level in levels])
+
+
+def _rim_weights(rims: Tensor) -> Tensor:
     """(B, K, S, S), 1 on average over a mask. Else the few pixels of legs, stems and hands count for nothing."""
-    size = 2 * RIM_REACH + 1
-    grown = F.max_pool2d(masks, size, stride=1, padding=RIM_REACH)
-    shrunk = -F.max_pool2d(-masks, size, stride=1, padding=RIM_REACH)
-    weights = 1 + RIM_WEIGHT * (grown - shrunk)
+    weights = 1 + RIM_WEIGHT * rims.float()
     return weights / weights.mean(dim=(2, 3), keepdim=True)
 
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from pydantic import ValidationError
 
 from follow_your_click.data.click_examples import ClickExamples
 from follow_your_click.data.filmed import FilmedClips
-from follow_your_click.data.motion_prompts import WordingSplit
 from follow_your_click.data.outlines import outlined_photos
 from follow_your_click.data.photos import PictureLibrary, load_library
 from follow_your_click.data.procedural import ProceduralClips
@@ -172,7 +171,7 @@ def _text_encoder(config: TrainingConfig, location: str) -> MotionTextEncoder:
 def _procedural_clips(
     config: TrainingConfig,
     settings: DisplacementFieldSettings | MotionUNetSettings,
-    split: WordingSplit,
+    split: Literal["train", "held_out"],
 ) -> ProceduralClips:
     library: PictureLibrary = load_library(config.data, split=split).to(torch.device(config.device))
     stride = settings.frame_stride if isinstance(settings, MotionUNetSettings) else 1
