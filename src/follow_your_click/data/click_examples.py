@@ -24,7 +24,7 @@ from follow_your_click.data.true_masks import MaskedPhoto, scene_of
 Bytes = npt.NDArray[np.uint8]
 Bools = npt.NDArray[np.bool_]
 
-TRUE_SHARE = 0.3
+TRUE_SHARE = 0.4
 OUTLINED_SHARE = 0.4  # the rest is composed, and so is what there is nothing of
 PASTED_SHARE = 0.35  # of the examples with masks, that something else is pasted into
 REAL_CUTOUT_SHARE = 0.6  # the rest are drawn ones (emoji)

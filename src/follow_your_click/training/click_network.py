@@ -35,8 +35,8 @@ LEVEL_WEIGHTS = (0.3, 1.0, 0.5)  # part, object, whole
 OBJECT = LEVELS.index("object")
 BOX_SHARE = 0.15  # of the examples, that are told by a box instead of a first click
 INTERIOR_SHARE = 0.5  # of the first clicks, that are the most interior one
-FORGOTTEN_SHARE = 0.5  # of the later rounds, that do not see the mask before
-MORE_SHARE = 0.25  # of the examples, that have one or two clicks more from the start
+CORRECTED_SHARE = 0.4  # of the steps, that go on after the first click
+FORGOTTEN_SHARE = 0.2  # of the later rounds, that do not see the mask before
 RIM_WEIGHT = 4.0  # of a pixel at the rim of what is meant, beside its own 1 as everywhere
 RIM_REACH = 2  # px on both sides of the rim
 
@@ -63,7 +63,8 @@ class ClickObjective:
         model: the network under training.
         examples: what it learns from.
         validation: photos (H, W, 3) uint8 with true masks (H, W) bool that are held out.
-        rounds: clicks of a step: the first, then so many minus one where the mask is most wrong.
+        rounds: most clicks of a step: the first and, in `CORRECTED_SHARE` of the steps, so many minus one where the mask is
+            most wrong.
     """
 
     model: ClickNetwork
@@ -72,7 +73,7 @@ class ClickObjective:
     rounds: int = 2
 
     def batch(self, batch_size: int, *, seed: int, step: int) -> ClickBatch:
-        """Examples with their first click or clicks, or box."""
+        """Examples with their first click or box."""
         random = random_module.Random(seed * SEED_STRIDE + step)
         drawn = [self.examples.draw(random) for _ in range(batch_size)]
         device = next(self.model.parameters()).device
@@ -85,19 +86,12 @@ class ClickObjective:
         for index, example in enumerate(drawn):
             # Where a part is known the click lies in it, so that every level is asked about the same place.
             area = example.masks[0 if example.known[0] else OBJECT]
-            clicks: list[Click] = []
             if random.random() < BOX_SHARE:
                 boxes[index] = torch.tensor(_loose_box(example.masks[OBJECT], random))
             else:
                 centred = random.random() < INTERIOR_SHARE and not example.known[0]
-                clicks.append(
-                    Click(*most_interior(area) if centred else somewhere_inside(area, random))
-                )
-            if random.random() < MORE_SHARE:
-                clicks += _more_clicks(example.masks, random)
-            for at, click in enumerate(clicks):
-                points[index, at] = torch.tensor((click.x, click.y))
-                labels[index, at] = int(click.positive)
+                place = most_interior(area) if centred else somewhere_inside(area, random)
+                points[index, 0], labels[index, 0] = torch.tensor(place), 1
         prompts = ClickPrompts(
             points.to(device),
             labels.to(device),
@@ -120,12 +114,13 @@ class ClickObjective:
         random = random_module.Random(batch.seed)
         total = logits = batch.images.new_zeros(())
         overlaps: list[Tensor] = []
-        for turn in range(self.rounds):
+        rounds = self.rounds if random.random() < CORRECTED_SHARE else 1
+        for turn in range(rounds):
             if turn:
                 prompts = self._corrected(prompts, batch, logits.detach(), random)
             logits, scores = self.model.decode(features, prompts)
             loss, overlap = _round_loss(logits, scores, batch)
-            total = total + loss / self.rounds
+            total = total + loss / rounds
             overlaps.append(overlap[:, OBJECT].mean())
         return {"loss": total, "iou_1": overlaps[0].detach(), "iou_last": overlaps[-1].detach()}
 
@@ -203,21 +198,6 @@ def _rim_weights(rims: Tensor) -> Tensor:
     """(B, K, S, S), 1 on average over a mask. Else the few pixels of legs, stems and hands count for nothing."""
     weights = 1 + RIM_WEIGHT * rims.float()
     return weights / weights.mean(dim=(2, 3), keepdim=True)
-
-
-def _more_clicks(masks: npt.NDArray[np.bool_], random: random_module.Random) -> list[Click]:
-    """One or two further clicks of somebody who sees no mask yet: on the object, or next to it but not on its whole."""
-    _, target, whole = masks
-    reach = max(3, round(0.5 * float(target.sum()) ** 0.5))
-    near = cv2.dilate(target.astype(np.uint8), np.ones((2 * reach + 1,) * 2, np.uint8)) > 0
-    areas = {True: target, False: near & ~whole}
-    clicks = []
-    for _ in range(random.choice((1, 2))):
-        positive = random.random() < 0.4
-        if areas[positive].any():
-            x, y = somewhere_inside(areas[positive], random)
-            clicks.append(Click(x, y, positive=positive))
-    return clicks
 
 
 def _loose_box(area: npt.NDArray[np.bool_], random: random_module.Random) -> list[float]:
