@@ -218,6 +218,27 @@ def test_a_stated_motion_is_carried_out_whatever_the_frames_show() -> None:
     assert np.abs(colour).max() < 20
 
 
+@pytest.mark.parametrize("turns", range(4))
+def test_what_the_border_cuts_off_comes_in_with_a_round_end(turns: int) -> None:
+    """Half a disc at a border moves in: the other half follows, and behind it is the ground, no band of the object."""
+    # The disc's middle lies on the border that a number of quarter turns brings to the left.
+    photo = np.rot90(_clip(256, 256, (-0.5, 128), 24, (0.0, 0.0))[0][0], turns)
+    mask = np.rot90(_disc(256, 256, (-0.5, 128), 24), turns)
+    ways = ((8.0, 0.0), (0.0, -8.0), (-8.0, 0.0), (0.0, 8.0))
+    plan = CropPlan(x0=0, y0=0, side=256, model_size=MODEL_SIZE)
+    blank = np.full((FRAMES, MODEL_SIZE, MODEL_SIZE, 3), 128, np.uint8)
+    photo, mask = np.ascontiguousarray(photo), np.ascontiguousarray(mask)
+    rendered = render(photo, mask, plan, blank, _stated(ways[turns], 256))
+    alpha = np.zeros((FRAMES, 256, 256), np.uint8)
+    height, width = rendered.changed.shape
+    rows, columns = slice(rendered.y, rendered.y + height), slice(rendered.x, rendered.x + width)
+    alpha[:, rows, columns] = rendered.alpha
+    for index in range(1, FRAMES):
+        whole = np.rot90(_disc(256, 256, (8 * index - 0.5, 128), 24), turns)
+        found = alpha[index] > 127
+        assert (found & (whole > 0.5)).sum() > 0.95 * (found | (whole > 0.5)).sum()
+
+
 def test_frames_that_show_the_background_fill_what_is_uncovered() -> None:
     step = (11.0, 0.0)
     truth, masks = _clip(256, 256, (90, 128), 28, step)

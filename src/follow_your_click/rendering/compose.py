@@ -6,6 +6,7 @@ pixels.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -31,7 +32,7 @@ from follow_your_click.rendering.grid import (
     smoothstep,
 )
 from follow_your_click.rendering.layers import Layers, carried_layers, read_layers
-from follow_your_click.rendering.matte import Matte, cut_matte
+from follow_your_click.rendering.matte import Matte, beyond_border, cut_matte
 from follow_your_click.rendering.motion import (
     ObjectMotion,
     measure_motion,
@@ -78,13 +79,15 @@ class Rendered:
 class _Source:
     """The photo pixels that a patch is made from, once per clip.
 
-    `matte` starts at photo pixel (x0, y0) and reaches as far as any displacement; `background`
-    fills the box.
+    `matte` starts at photo pixel (x0, y0) and reaches as far as any displacement, but not beyond the photo; `alpha` and
+    `reach` are its own, see `beyond_border`; `background` fills the box.
     """
 
     x0: int
     y0: int
     matte: Matte
+    alpha: tuple[Float32Array, tuple[int, int]]
+    reach: tuple[Float32Array, tuple[int, int]]
     box: Box
     background: UInt8Array
 
@@ -149,7 +152,10 @@ def render(
     hole = needed_background(coarse_mask, layers.moved)
     sharp = sharp_background(photo, soft, soft_photo, hole, inside, grid, box)
     on_step()
-    source = _Source(left, top, matte, box, sharp)
+    far = left + matte.alpha.shape[1] == shape[1], top + matte.alpha.shape[0] == shape[0]
+    at_border = (left == 0, top == 0, *far)
+    alpha, reach = (beyond_border(cover, at_border) for cover in (matte.alpha, matte.reach))
+    source = _Source(left, top, matte, alpha, reach, box, sharp)
     return _compose_all(photo, grid, source, motion, layers, on_frame)
 
 
@@ -272,14 +278,13 @@ def _compose(
     carried = cv2.remap(
         matte.colours, x, y, cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REFLECT_101
     ).astype(np.float32)
-    cover = cv2.remap(matte.alpha, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    cover, reach = (_moved(values, x, y) for values in (source.alpha, source.reach))
     original = matte.alpha[here]
     presence = layers.presence[index]
     if presence.min() < 1:
         shown = grid.upsample(presence, strip, cv2.INTER_LINEAR)
         cover = cover * (1 - (1 - shown) * (1 - original))
     area = np.s_[top - box[1] : bottom - box[1], left - box[0] : right - box[0]]
-    reach = cv2.remap(matte.reach, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     freed = np.maximum(matte.rim[here], matte.reach[here] * (1 - reach))[..., None]
     behind = still + freed * (source.background[area] - still)
     composed = behind + cover[..., None] * (carried - behind)
@@ -292,6 +297,19 @@ def _compose(
     result = still + gate[..., None] * (composed - still)
     shown = original + gate * (cover - original)
     return np.asarray(np.clip(np.rint(result), 0, 255), np.uint8), _levels(shown)
+
+
+def _moved(
+    cover: tuple[Float32Array, tuple[int, int]],
+    x: npt.NDArray[np.floating[Any]],
+    y: npt.NDArray[np.floating[Any]],
+) -> Float32Array:
+    """A cover that goes on beyond the border, as `beyond_border` gives it, at places (h, w) of what it was made from."""
+    values, (before, above) = cover
+    found = cv2.remap(
+        values, x + before, y + above, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+    return np.asarray(found, np.float32)
 
 
 def _trim(box: Box, frames: UInt8Array, changed: BoolArray, alpha: UInt8Array) -> Rendered:

@@ -99,6 +99,44 @@ def cut_matte(
     return Matte(alpha, np.clip(np.rint(colours), 0, 255).astype(np.uint8), rim, reach)
 
 
+def beyond_border(
+    cover: Float32Array, at_border: tuple[bool, bool, bool, bool]
+) -> tuple[Float32Array, tuple[int, int]]:
+    """A cover (h, w) that goes on beyond the photo's border, and the columns before and rows above that it gained.
+
+    What the border cuts off ends round, as wide as it is cut. Were it to go on for ever, a small thing that comes in from
+    the border would draw a band behind it; were it to end at once, it would come in with a straight cut. Farther out
+    the last row or column stands for all.
+
+    Args:
+        at_border: whether the left, top, right and bottom side is the photo's.
+    """
+    left, top, right, bottom = at_border
+    above, below = _ends_round(cover[0], top)[::-1], _ends_round(cover[-1], bottom)
+    tall = np.concatenate([above, cover, below])
+    before, after = _ends_round(tall[:, 0], left)[::-1], _ends_round(tall[:, -1], right)
+    whole = np.concatenate([before.T, tall, after.T], axis=1)
+    return np.ascontiguousarray(whole), (len(before), len(above))
+
+
+def _ends_round(line: Float32Array, at_border: bool) -> Float32Array:
+    """What follows the last line (n,): a half disc on each stretch that is covered, (lines, n).
+
+    A stretch that reaches an end of the line is half of one; one from end to end has no end.
+    """
+    covered = line > 0.5
+    if not at_border or covered.all() or not covered.any():
+        return line[None][:0]
+    limit = np.zeros(len(line), np.float32)
+    for start, end in np.flatnonzero(np.diff(np.pad(covered, 1).astype(np.int8))).reshape(-1, 2):
+        low = 2 * start - end if start == 0 else start
+        high = 2 * end - start if end == len(line) else end
+        offset = np.arange(start, end) + 0.5 - (low + high) / 2
+        limit[start:end] = np.sqrt(np.square((high - low) / 2) - np.square(offset))
+    distance = np.arange(1, int(limit.max()) + 3, dtype=np.float32)[:, None]
+    return np.asarray(line * np.clip(limit - distance + 1, 0, 1), np.float32)
+
+
 def _widen(alpha: Float32Array, radius: int, softness: float) -> Float32Array:
     """Where the matte is at least faintly there, and `radius` px around, fading by `softness` px."""
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
