@@ -177,7 +177,10 @@ class ClickSegmenter:
             inside, own = _within(answer.window, points), points - (x, y)
             for found, logits in zip(masks, answer.logits[order].cpu().numpy(), strict=True):
                 area = found[y : y + height, x : x + width]
-                area[:] = False
+                if (
+                    answer is not answers[0]
+                ):  # a large mask that nothing was drawn into stays untouched memory
+                    area[:] = False
                 _draw_full_size(area, logits, own[inside], positive[inside])
         guesses = answers[-1].guesses[order].cpu().numpy()
         return Segmentation(masks, np.minimum.accumulate(guesses).astype(np.float32), names)
@@ -192,7 +195,7 @@ class ClickSegmenter:
             return [_together([self._answer(views[0], asked), *seen], seen[-1])]
         if window not in self._closer:
             x, y, width, height = window
-            pixels = np.ascontiguousarray(photo.image[y : y + height, x : x + width])
+            pixels = photo.image[y : y + height, x : x + width]
             self._closer[window], _ = self._encoded(window, pixels, CLOSER_SIDE)
         closer = self._answer(self._closer[window], asked)
         return [whole, _together([*seen, closer], closer)]
