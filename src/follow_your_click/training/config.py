@@ -79,7 +79,7 @@ class TextEncoderSettings(Strict):
 
 
 class ClickNetworkSettings(Strict):
-    """Training of `ClickNetwork` on simulated clicks; `rounds` clicks a step, examples of `size` px.
+    """Training of `ClickNetwork` on simulated clicks; up to `rounds` clicks a step, examples of `size` px.
 
     `init`: a trained network to go on from (then `model` is not used); `data` needs masked/ too.
     """
