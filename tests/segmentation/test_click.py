@@ -96,6 +96,24 @@ def test_a_small_object_is_seen_better_from_closer(
     assert close > 0.9
 
 
+def test_what_is_seen_from_closer_takes_the_place_of_what_was_found_before(
+    segmenter: ClickSegmenter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def decode(features: ClickFeatures, prompts: ClickPrompts) -> tuple[torch.Tensor, torch.Tensor]:
+        height, width = (4 * side for side in features.quarter.shape[-2:])
+        if (height, width) == (CLOSER_SIDE, CLOSER_SIDE):
+            return torch.full((1, 3, height, width), -50.0), torch.full((1, 3), 0.5)
+        logits = torch.full((1, 3, height, width), -1.0)
+        x, y = prompts.points[0, 0].int().tolist()
+        logits[..., y - 6 : y + 6, x - 6 : x + 6] = 1.0
+        return logits, torch.full((1, 3), 0.5)
+
+    monkeypatch.setattr(segmenter.network, "decode", decode)
+    segmenter.set_image(_small_disc()[0])
+    found = segmenter.predict(point_coords=np.array([[920, 675]], np.float32))
+    assert found.masks.sum() == 3, "nothing but the click's own pixel"
+
+
 def test_a_click_far_away_a_box_and_a_mask_go_with_the_closer_view(
     segmenter: ClickSegmenter,
 ) -> None:

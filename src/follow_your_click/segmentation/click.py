@@ -177,9 +177,8 @@ class ClickSegmenter:
             inside, own = _within(answer.window, points), points - (x, y)
             for found, logits in zip(masks, answer.logits[order].cpu().numpy(), strict=True):
                 area = found[y : y + height, x : x + width]
-                if (
-                    answer is not answers[0]
-                ):  # a large mask that nothing was drawn into stays untouched memory
+                # A large mask that nothing was drawn into stays untouched memory.
+                if answer is not answers[0]:
                     area[:] = False
                 _draw_full_size(area, logits, own[inside], positive[inside])
         guesses = answers[-1].guesses[order].cpu().numpy()
