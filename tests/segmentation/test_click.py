@@ -12,7 +12,13 @@ from hypothesis import strategies as st
 from follow_your_click.errors import RegionError
 from follow_your_click.models.click_network import ClickFeatures, ClickPrompts
 from follow_your_click.segmentation import click as click_module
-from follow_your_click.segmentation.click import CLOSER_SIDE, SIDES, TRUST, ClickSegmenter
+from follow_your_click.segmentation.click import (
+    CLOSER_SIDE,
+    REDUCED_SIDE,
+    SIDES,
+    TRUST,
+    ClickSegmenter,
+)
 
 WIDTH, HEIGHT = 200, 150
 
@@ -94,6 +100,27 @@ def test_a_small_object_is_seen_better_from_closer(
     far = _iou(segmenter.predict(point_coords=click).masks[0], truth)
     assert close > far + 0.05
     assert close > 0.9
+
+
+def test_a_large_photo_is_looked_at_in_a_reduced_copy_at_the_same_place(
+    segmenter: ClickSegmenter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photo, truth = _disc(2400, 1800)
+    seen: list[int] = []
+    encoded = segmenter._encoded
+    monkeypatch.setattr(
+        segmenter,
+        "_encoded",
+        lambda window, pixels, side: (
+            seen.append(max(pixels.shape)) or encoded(window, pixels, side)
+        ),
+    )
+    segmenter.set_image(photo)
+    found = segmenter.predict(point_coords=np.array([[1440, 900]], np.float32))
+    assert _iou(found.masks[0], truth) > 0.95
+    assert len(seen) == len(SIDES) + 1
+    assert max(seen) == REDUCED_SIDE
+    assert 2 * CLOSER_SIDE <= seen[-1] < REDUCED_SIDE
 
 
 def test_what_is_seen_from_closer_takes_the_place_of_what_was_found_before(

@@ -27,6 +27,7 @@ from follow_your_click.models.click_network import (
     ClickPrompts,
 )
 from follow_your_click.segmentation.base import Segmentation
+from follow_your_click.segmentation.full_size import Window, draw_full_size
 from follow_your_click.segmentation.parts import tidy
 from follow_your_click.segmentation.points import (
     check_asked,
@@ -38,6 +39,7 @@ from follow_your_click.segmentation.points import (
 # px: long sides at which the network sees a photo. Small objects are found better in the largest view, objects that fill
 # the photo in the smallest; the network's own guess of its overlap says which to believe.
 SIDES = (112, 160, 224)
+REDUCED_SIDE = 1024  # px: long side that a larger photo is brought to once, for all views that need no more of it
 # px: instead of the smallest view, what is around an object that does not fill the photo. These were chosen by the true
 # masks that training saw: 0.682 after one click on 248 of them, 0.660 without the closer view.
 CLOSER_SIDE = 128
@@ -45,11 +47,6 @@ CLOSER_SPAN = 1.4  # lengths of the object that it shows at least
 LEAST_SPAN = 48  # px of the photo, the least that training showed
 TRUST = 8.0  # of a view with a guess higher by 1/8, against another: e
 CLOSER_TRUST = 2.0  # of the closer view, at the same guess
-LEVELS_PER_LOGIT = 16.0  # of 256: what the rim between two cells is drawn from
-MARGIN = 0.1  # logit that a cell has at least that was kept, or left away, with what it hangs together with
-
-Window = tuple[int, int, int, int]
-"""x, y, width and height in the photo's pixels."""
 
 
 @dataclass(frozen=True)
@@ -64,11 +61,21 @@ class _View:
 @dataclass(frozen=True)
 class _Photo:
     image: npt.NDArray[np.uint8]  # (H, W, 3)
+    reduced: npt.NDArray[np.uint8]  # (h, w, 3), long side `REDUCED_SIDE` at most
     views: tuple[_View, ...]  # of all of it, the smallest first
 
     @property
     def shape(self) -> tuple[int, int]:
         return self.image.shape[0], self.image.shape[1]
+
+    def pixels(self, window: Window) -> npt.NDArray[np.uint8]:
+        """What the window shows, reduced if that leaves twice what a closer view needs."""
+        source = self.reduced
+        scale = max(source.shape[:2]) / max(self.shape)
+        if max(window[2:]) * scale < 2 * CLOSER_SIDE:
+            source, scale = self.image, 1.0
+        x, y, width, height = (round(scale * value) for value in window)
+        return source[y : y + max(1, height), x : x + max(1, width)]
 
 
 @dataclass(frozen=True)
@@ -124,11 +131,11 @@ class ClickSegmenter:
         checked_image(image)
         whole = (0, 0, image.shape[1], image.shape[0])
         views: list[_View] = []
-        seen = image
+        seen = reduced = _reduced(image, REDUCED_SIDE)
         for side in sorted(SIDES, reverse=True):
             view, seen = self._encoded(whole, seen, side)
             views.insert(0, view)
-        self._photo = _Photo(image, tuple(views))
+        self._photo = _Photo(image, reduced, tuple(views))
         self._closer.clear()
 
     def _encoded(
@@ -172,15 +179,15 @@ class ClickSegmenter:
         names = ("object", "part", "whole")
         order = [LEVELS.index(name) for name in names]
         masks = np.zeros((len(order), *photo.shape), np.bool_)
-        for answer in answers:
+        closer = answers[1].window if len(answers) > 1 else None
+        for found, whole in zip(masks, answers[0].logits[order].cpu().numpy(), strict=True):
+            draw_full_size(found, whole, points, positive, but=closer)
+        for answer in answers[1:]:
             x, y, width, height = answer.window
             inside, own = _within(answer.window, points), points - (x, y)
             for found, logits in zip(masks, answer.logits[order].cpu().numpy(), strict=True):
                 area = found[y : y + height, x : x + width]
-                # A large mask that nothing was drawn into stays untouched memory.
-                if answer is not answers[0]:
-                    area[:] = False
-                _draw_full_size(area, logits, own[inside], positive[inside])
+                draw_full_size(area, logits, own[inside], positive[inside])
         guesses = answers[-1].guesses[order].cpu().numpy()
         return Segmentation(masks, np.minimum.accumulate(guesses).astype(np.float32), names)
 
@@ -193,9 +200,7 @@ class ClickSegmenter:
         if window is None:
             return [_together([self._answer(views[0], asked), *seen], seen[-1])]
         if window not in self._closer:
-            x, y, width, height = window
-            pixels = photo.image[y : y + height, x : x + width]
-            self._closer[window], _ = self._encoded(window, pixels, CLOSER_SIDE)
+            self._closer[window], _ = self._encoded(window, photo.pixels(window), CLOSER_SIDE)
         closer = self._answer(self._closer[window], asked)
         return [whole, _together([*seen, closer], closer)]
 
@@ -230,6 +235,15 @@ class ClickSegmenter:
         return ClickPrompts(
             tensor(coords), torch.from_numpy(labels).to(device)[None], tensor(corners), earlier
         )
+
+
+def _reduced(image: npt.NDArray[np.uint8], side: int) -> npt.NDArray[np.uint8]:
+    """(H, W, 3) with a long side of `side` at most."""
+    scale = side / max(image.shape[:2])
+    if scale >= 1:
+        return image
+    height, width = (max(1, round(scale * full)) for full in image.shape[:2])
+    return np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _within(window: Window, points: npt.NDArray[np.intp]) -> npt.NDArray[np.bool_]:
@@ -294,44 +308,3 @@ def _closer_window(found: _Answer, shape: tuple[int, int], asked: _Question) -> 
         for at, side, full in zip(middle, sides, (shape[1], shape[0]), strict=True)
     )
     return x, y, sides[0], sides[1]
-
-
-def _draw_full_size(
-    inside: npt.NDArray[np.bool_],
-    logits: npt.NDArray[np.float32],
-    points: npt.NDArray[np.intp],
-    positive: npt.NDArray[np.bool_],
-) -> None:
-    """(h, w) into `inside` (H, W), all False: what hangs together with the clicks, which keep their side.
-
-    Bytes, and no more rows and columns than the mask has, keep a click on a large photo quick.
-    """
-    shape = height, width = inside.shape
-    small = np.minimum(
-        (points + 0.5) * (logits.shape[1] / width, logits.shape[0] / height),
-        (logits.shape[1] - 1, logits.shape[0] - 1),
-    ).astype(np.intp)
-    kept = tidy(logits > 0, small[positive], small[~positive])
-    sure = np.where(kept, np.maximum(logits, MARGIN), np.minimum(logits, -MARGIN))
-    levels = np.clip(np.rint(sure * LEVELS_PER_LOGIT) + 128, 0, 255).astype(np.uint8)
-    rows, columns = np.flatnonzero(kept.any(axis=1)), np.flatnonzero(kept.any(axis=0))
-    if rows.size:
-        cells = _spread(rows, logits.shape[0]), _spread(columns, logits.shape[1])
-        pixels = [
-            (round(low * full / count), round(high * full / count))
-            for (low, high), count, full in zip(cells, logits.shape, shape, strict=True)
-        ]
-        area = tuple(slice(low, high) for low, high in pixels)
-        size = tuple(high - low for low, high in pixels)[::-1]
-        window = levels[tuple(slice(low, high) for low, high in cells)]
-        if min(size) > 0:
-            np.greater(
-                cv2.resize(window, size, interpolation=cv2.INTER_LINEAR), 127, out=inside[area]
-            )
-    inside[points[~positive, 1], points[~positive, 0]] = False
-    inside[points[positive, 1], points[positive, 0]] = True
-
-
-def _spread(used: npt.NDArray[np.intp], count: int) -> tuple[int, int]:
-    """The cells in use and two around them, end excluded."""
-    return max(int(used[0]) - 2, 0), min(int(used[-1]) + 3, count)
