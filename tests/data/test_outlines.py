@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from follow_your_click.data import outlines as module
+from follow_your_click.data.engine.encode import encode_video
 from follow_your_click.data.outlines import (
     held_out_outlines,
     outlined_mask,
@@ -16,6 +17,8 @@ from follow_your_click.data.outlines import (
     outlines,
 )
 from follow_your_click.data.photos import is_held_out
+from follow_your_click.data.true_masks import scene_of
+from follow_your_click.errors import ImageError
 
 
 def _disc(radius: float, *, size: int = 120) -> np.ndarray:
@@ -81,3 +84,34 @@ def test_training_and_measuring_share_no_photo(
     for photo in found:
         assert photo.image.shape == (120, 120, 3) and photo.objects.shape == (2, 120, 120)
         assert photo.objects[0].sum() > photo.objects[1].sum()
+
+
+def _video_name(*, held_out: bool) -> str:
+    return next(n for n in (f"clip-{i}.mp4" for i in range(200)) if is_held_out(n) is held_out)
+
+
+def test_frames_of_a_video_count_as_photos_of_one_scene(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, other = (_video_name(held_out=held_out) for held_out in (False, True))
+    radii = (20, 40)
+    frames = np.stack([_photo(_disc(radius), contrast=100) for radius in radii])
+    for file in (name, other):
+        (tmp_path / file).write_bytes(encode_video(frames, 8.0))
+    drawn = {f"{file}#{t}": [_circle(radii[t])] for t in (0, 1) for file in (name, other)}
+    monkeypatch.setattr(module, "outlines", lambda: drawn)
+    found = outlined_photos(tmp_path, held_out=set())
+    assert [photo.scene for photo in found] == 2 * [name.removesuffix(".mp4")]
+    for photo, radius in zip(found, radii, strict=True):
+        assert _overlap(photo.objects[0], _disc(radius)) > 0.95
+    assert not outlined_photos(tmp_path, held_out={scene_of(name.removesuffix(".mp4"))})
+
+
+def test_a_frame_that_a_video_does_not_have_is_refused_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = _video_name(held_out=False)
+    (tmp_path / name).write_bytes(encode_video(_photo(_disc(40), contrast=100)[None], 8.0))
+    monkeypatch.setattr(module, "outlines", lambda: {f"{name}#7": [_circle(40)]})
+    with pytest.raises(ImageError, match="got no frame 7"):
+        outlined_photos(tmp_path, held_out=set())

@@ -3,7 +3,7 @@
 Axis legend: H rows, W columns, N objects, P points.
 
 outlines.json of this package holds, by the photo's file name, the objects' outlines: for each a list of x and y in
-thousandths of the photo's width and height. A vision-language model traced them by eye, to 1 to 3 % of the photo's side by its
+thousandths of the photo's width and height. "NAME.mp4#T" is frame T of a video. A vision-language model traced them by eye, to 1 to 3 % of the photo's side by its
 own estimate; masks of 62 photos were looked at. Photos that are held out (`data.photos.is_held_out`) serve measuring only,
 the others training only.
 """
@@ -14,14 +14,17 @@ import json
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib import resources
+from itertools import islice
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from follow_your_click.data.photos import is_held_out
 from follow_your_click.data.true_masks import MaskedPhoto, masked_photo, scene_of
+from follow_your_click.errors import ImageError
 from follow_your_click.photo import read_photo
 
 Outline = Sequence[Sequence[float]]
@@ -44,31 +47,51 @@ def outlines() -> dict[str, list[Outline]]:
 
 
 def outlined_photos(folder: Path, *, held_out: set[str]) -> list[MaskedPhoto]:
-    """The photos of a folder that have outlines, with masks of what was outlined.
+    """The photos of a folder, and its videos' frames, that have outlines, with masks of what was outlined.
 
-    None that is held out itself, and none of a scene in `held_out`.
+    None that is held out itself, and none of a scene in `held_out`; frames of a video share a scene.
     """
     drawn = outlines()
     names = [
         name
         for name in sorted(drawn)
-        if (folder / name).exists()
-        and not is_held_out(name)
-        and scene_of(Path(name).stem) not in held_out
+        if (folder / _file_of(name)).exists()
+        and not is_held_out(_file_of(name))
+        and scene_of(Path(_file_of(name)).stem) not in held_out
     ]
 
     def photo(name: str) -> MaskedPhoto:
-        image = read_photo(folder / name)
+        image = _image(folder, name)
         masks = np.stack([outlined_mask(image, outline) for outline in drawn[name]])
-        return masked_photo(Path(name).stem, image, masks)
+        return masked_photo(Path(_file_of(name)).stem, image, masks)
 
     with ThreadPoolExecutor() as pool:
         return [photo for photo in pool.map(photo, names) if len(photo.objects)]
 
 
+def _file_of(name: str) -> str:
+    return name.split("#")[0]
+
+
+def _image(folder: Path, name: str) -> npt.NDArray[np.uint8]:
+    """(H, W, 3)"""
+    file, _, frame = name.partition("#")
+    if not frame:
+        return read_photo(folder / file)
+    with av.open(folder / file) as video:
+        found = next(islice(video.decode(video=0), int(frame), None), None)
+    if found is None:
+        raise ImageError(
+            f"got no frame {frame} in {folder / file}; expected the video whose frame was outlined"
+        )
+    return np.asarray(found.to_ndarray(format="rgb24"), np.uint8)
+
+
 def held_out_outlines(folder: Path) -> dict[Path, list[npt.NDArray[np.bool_]]]:
     """The held-out photos of a folder that have outlines, at their own size: masks (H, W) of what was outlined."""
-    paths = {folder / name: of for name, of in sorted(outlines().items()) if is_held_out(name)}
+    paths = {
+        folder / name: of for name, of in sorted(outlines().items()) if is_held_out(_file_of(name))
+    }
     return {
         path: [outlined_mask(read_photo(path), outline) for outline in drawn]
         for path, drawn in paths.items()

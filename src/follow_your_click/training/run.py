@@ -193,10 +193,15 @@ def _click_objective(config: TrainingConfig, settings: ClickNetworkSettings) -> 
     # Without a folder there are no masks: composed examples alone.
     root = config.data
     held_out = set() if root is None else held_out_scenes(root)
+    outlined = {
+        name: [] if root is None else outlined_photos(root / name, held_out=held_out)
+        for name in ("photos", "masked", "videos")
+    }
+    scenes = [] if root is None else training_photos(root)
     examples = ClickExamples(
         load_library(root, split="train"),
-        [] if root is None else training_photos(root),
-        outlined=[] if root is None else outlined_photos(root / "photos", held_out=held_out),
+        [*scenes, *outlined["masked"], *outlined["videos"]],
+        outlined=outlined["photos"],
         held_out=held_out,
         size=settings.size,
     )
