@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from follow_your_click.data import click_examples as module
 from follow_your_click.data.click_examples import ClickExamples
 from follow_your_click.data.photos import bundled_library, is_held_out
 from follow_your_click.data.simulated_clicks import (
@@ -48,8 +49,23 @@ def test_examples_are_what_they_say_and_depend_on_the_numbers_alone() -> None:
         part, target, whole = example.masks
         assert target.sum() >= 40
         assert not (part & ~target).any() and not (target & ~whole).any(), "nested"
+        x, y = example.place
+        assert part[y, x], "the click lies in every level"
         np.testing.assert_array_equal(example.image, again.image)
         np.testing.assert_array_equal(example.masks, again.masks)
+
+
+def test_many_frames_of_a_video_count_as_one_photo(monkeypatch: pytest.MonkeyPatch) -> None:
+    mask = np.zeros((1, 96, 128), np.bool_)
+    mask[0, 30:60, 30:60] = True
+    white, black = (np.full((96, 128, 3), level, np.uint8) for level in (255, 0))
+    film = [MaskedPhoto("film", white, mask) for _ in range(18)]
+    others = [MaskedPhoto(f"photo-{number}", black, mask) for number in range(2)]
+    monkeypatch.setattr(module, "TRUE_SHARE", 1.0)
+    monkeypatch.setattr(module, "PASTED_SHARE", 0.0)
+    examples = ClickExamples(bundled_library(), [*film, *others], held_out=set(), size=64)
+    drawn = [examples.draw(random_module.Random(seed)).image.mean() > 128 for seed in range(60)]
+    assert 0.15 < np.mean(drawn) < 0.5, "a third; by photos nine tenths"
 
 
 def test_cut_outs_of_held_out_scenes_are_left_away() -> None:

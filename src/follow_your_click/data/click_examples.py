@@ -19,13 +19,15 @@ import numpy.typing as npt
 from torch import Tensor
 
 from follow_your_click.data.photos import PictureLibrary
+from follow_your_click.data.simulated_clicks import most_interior, somewhere_inside
 from follow_your_click.data.true_masks import MaskedPhoto, scene_of
 
 Bytes = npt.NDArray[np.uint8]
 Bools = npt.NDArray[np.bool_]
 
-TRUE_SHARE = 0.4
+TRUE_SHARE = 0.35
 OUTLINED_SHARE = 0.4  # the rest is composed, and so is what there is nothing of
+INTERIOR_SHARE = 0.6  # of the first clicks, that are the object's most interior one
 PASTED_SHARE = 0.35  # of the examples with masks, that something else is pasted into
 REAL_CUTOUT_SHARE = 0.6  # the rest are drawn ones (emoji)
 # Powers of 2. A photo may be full of its object, or the object a speck in it.
@@ -43,11 +45,15 @@ _REAL = ("caltech", "coco", "davis")
 
 @dataclass(frozen=True)
 class ClickExample:
-    """image (S, S, 3) uint8. masks (K, S, S) bool, part to whole. known (K,): which of them say something."""
+    """image (S, S, 3) uint8. masks (K, S, S) bool, part to whole. known (K,): which of them say something.
+
+    place: x, y of the first click, which lies in all known masks.
+    """
 
     image: Bytes
     masks: Bools
     known: Bools
+    place: tuple[int, int]
 
 
 class ClickExamples:
@@ -71,8 +77,8 @@ class ClickExamples:
         size: int,
     ) -> None:
         self.size = size
-        self.photos = photos
-        self.outlined = outlined
+        self.photos = _by_scene(photos)
+        self.outlined = _by_scene(outlined)
         self.backgrounds = [_rows(picture.pixels) for picture in library.photos]
         allowed = [p for p in library.cutouts if scene_of(p.name.split(".")[0]) not in held_out]
         self.real = [_rows(p.pixels) for p in allowed if p.name.startswith(_REAL)]
@@ -98,9 +104,9 @@ class ClickExamples:
         raise RuntimeError("twenty examples without an object; expected pictures of objects")
 
     def _from_masks(
-        self, photos: Sequence[MaskedPhoto], random: random_module.Random
+        self, scenes: Sequence[Sequence[MaskedPhoto]], random: random_module.Random
     ) -> tuple[Bytes, list[Bools]]:
-        photo = random.choice(photos)
+        photo = random.choice(random.choice(scenes))
         height, width = photo.image.shape[:2]
         target = random.choice(photo.objects)
         rows, columns = np.nonzero(target)
@@ -189,7 +195,9 @@ class ClickExamples:
     ) -> ClickExample:
         target = objects[index]
         image = _disturbed(image, random)
-        part = _part_of(image, target, random)
+        inside = most_interior(target) if random.random() < INTERIOR_SHARE else None
+        place = somewhere_inside(target, random) if inside is None else inside
+        part = _part_of(image, target, place, random.uniform(*PART_TOLERANCES))
         near = cv2.dilate(target.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
         whole = target.copy()
         for area in objects:
@@ -197,7 +205,7 @@ class ClickExamples:
                 whole |= area
         found = part is not None
         masks = np.stack([part if part is not None else target, target, whole])
-        return ClickExample(image, masks, np.array([found, True, True]))
+        return ClickExample(image, masks, np.array([found, True, True]), place)
 
     def _warped(
         self, picture: Bytes, matrix: npt.NDArray[np.float64], border: int = cv2.BORDER_CONSTANT
@@ -205,6 +213,14 @@ class ClickExamples:
         size = (self.size, self.size)
         flags = cv2.INTER_LINEAR
         return np.asarray(cv2.warpAffine(picture, matrix, size, flags=flags, borderMode=border))
+
+
+def _by_scene(photos: Sequence[MaskedPhoto]) -> list[list[MaskedPhoto]]:
+    """Ten frames of one video are to count no more than one photo."""
+    scenes: dict[str, list[MaskedPhoto]] = {}
+    for photo in photos:
+        scenes.setdefault(photo.scene, []).append(photo)
+    return list(scenes.values())
 
 
 def _rows(pixels: Tensor) -> Bytes:
@@ -216,8 +232,8 @@ def _window(
     size: int, side: float, middle: tuple[float, float], random: random_module.Random
 ) -> npt.NDArray[np.float64]:
     """The affine map that brings a window of a photo to (S, S): a little turned and stretched, half mirrored."""
-    stretch = 2.0 ** random.uniform(-0.2, 0.2)
-    turn = np.deg2rad(random.gauss(0, 4))
+    stretch = 2.0 ** random.uniform(-0.3, 0.3)
+    turn = np.deg2rad(random.gauss(0, 10))
     linear = (
         np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
         @ np.diag([stretch * random.choice((-1, 1)), 1 / stretch])
@@ -240,10 +256,13 @@ def _softened(picture: Bytes, scale: float) -> Bytes:
 
 def _disturbed(image: Bytes, random: random_module.Random) -> Bytes:
     """Light, colour, blur, noise and compression, as photos have them."""
-    light = random.gauss(1, 0.06) * 2.0 ** random.gauss(0, 0.25)
-    tint = np.array([light * random.gauss(1, 0.06) for _ in range(3)], np.float32)
-    values = image.astype(np.float32) * tint
-    values += random.gauss(0, 12)
+    gamma = 2.0 ** random.gauss(0, 0.25)
+    levels = (255 * np.linspace(0, 1, 256) ** gamma).astype(np.float32)
+    light = 2.0 ** random.gauss(0, 0.25)
+    mixing = light * np.array(
+        [[(i == j) + random.gauss(0, 0.08) for i in range(3)] for j in range(3)]
+    )
+    values = np.asarray(cv2.transform(levels[image], mixing) + random.gauss(0, 12), np.float32)
     if random.random() < 0.15:
         values = np.repeat(values.mean(axis=2, keepdims=True), 3, axis=2)
     if random.random() < 0.3:
@@ -260,17 +279,14 @@ def _disturbed(image: Bytes, random: random_module.Random) -> Bytes:
     return result
 
 
-def _part_of(image: Bytes, target: Bools, random: random_module.Random) -> Bools | None:
-    """The piece of the object that hangs together in colour around one of its pixels, if it is a piece at all."""
+def _part_of(image: Bytes, target: Bools, place: tuple[int, int], tolerance: float) -> Bools | None:
+    """The piece of the object that hangs together in colour around a place in it, if it is a piece at all."""
     smooth = cv2.bilateralFilter(image, 5, 24, 3)
     lab = cv2.cvtColor(smooth, cv2.COLOR_RGB2Lab)
-    rows, columns = np.nonzero(target)
-    at = random.randrange(len(rows))
     barrier = np.pad((~target).astype(np.uint8), 1, constant_values=1)
-    tolerance = (random.uniform(*PART_TOLERANCES),) * 3
+    levels = (tolerance,) * 3
     flags = 4 | cv2.FLOODFILL_MASK_ONLY | (2 << 8)
-    seed = (int(columns[at]), int(rows[at]))
-    cv2.floodFill(lab, barrier, seed, (0, 0, 0), tolerance, tolerance, flags)
+    cv2.floodFill(lab, barrier, place, (0, 0, 0), levels, levels, flags)
     flooded = (barrier[1:-1, 1:-1] == 2).astype(np.uint8)
     closed = cv2.morphologyEx(flooded, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
     part: Bools = (closed > 0) & target

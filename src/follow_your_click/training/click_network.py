@@ -34,7 +34,6 @@ MAX_POINTS = 6
 LEVEL_WEIGHTS = (0.3, 1.0, 0.5)  # part, object, whole
 OBJECT = LEVELS.index("object")
 BOX_SHARE = 0.15  # of the examples, that are told by a box instead of a first click
-INTERIOR_SHARE = 0.5  # of the first clicks, that are the most interior one
 CORRECTED_SHARE = 0.4  # of the steps, that go on after the first click
 FORGOTTEN_SHARE = 0.2  # of the later rounds, that do not see the mask before
 RIM_WEIGHT = 4.0  # of a pixel at the rim of what is meant, beside its own 1 as everywhere
@@ -84,14 +83,10 @@ class ClickObjective:
         labels = torch.full((batch_size, MAX_POINTS), -1)
         boxes = torch.zeros(batch_size, 4)
         for index, example in enumerate(drawn):
-            # Where a part is known the click lies in it, so that every level is asked about the same place.
-            area = example.masks[0 if example.known[0] else OBJECT]
             if random.random() < BOX_SHARE:
                 boxes[index] = torch.tensor(_loose_box(example.masks[OBJECT], random))
             else:
-                centred = random.random() < INTERIOR_SHARE and not example.known[0]
-                place = most_interior(area) if centred else somewhere_inside(area, random)
-                points[index, 0], labels[index, 0] = torch.tensor(place), 1
+                points[index, 0], labels[index, 0] = torch.tensor(example.place), 1
         prompts = ClickPrompts(
             points.to(device),
             labels.to(device),
