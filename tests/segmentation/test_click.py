@@ -80,7 +80,7 @@ def test_the_photo_is_encoded_once_and_each_closer_view_too(
     )
     segmenter.set_image(_small_disc()[0])
     assert len(shapes) == len(SIDES)
-    clicks = np.array([[920, 675]], np.float32), np.array([[925, 670]], np.float32)
+    clicks = np.array([[920, 675]], np.float32), np.array([[921, 675]], np.float32)
     first, _, again = (segmenter.predict(point_coords=clicks[at]) for at in (0, 1, 0))
     assert shapes[len(SIDES) :] == [(CLOSER_SIDE, CLOSER_SIDE)], "one square window for both clicks"
     np.testing.assert_array_equal(first.masks, again.masks)
