@@ -3,9 +3,9 @@
 Axis legend: H rows, W columns, N objects, P points.
 
 outlines.json of this package holds, by the photo's file name, the objects' outlines: for each a list of x and y in
-thousandths of the photo's width and height. "NAME.mp4#T" is frame T of a video. A vision-language model traced them by eye, to 1 to 3 % of the photo's side by its
-own estimate; masks of 170 photos were looked at. Photos that are held out (`data.photos.is_held_out`) serve measuring only,
-the others training only.
+thousandths of the photo's width and height. "NAME.mp4#T" is frame T of a video. A vision-language model traced them by
+eye, to 1 to 3 % of the photo's side by its own estimate; masks of 170 photos were looked at. Photos that are held out
+(`data.photos.is_held_out`) serve measuring only, the others training only.
 """
 
 from __future__ import annotations
@@ -14,14 +14,13 @@ import json
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib import resources
-from itertools import islice
 from pathlib import Path
 
-import av
 import cv2
 import numpy as np
 import numpy.typing as npt
 
+from follow_your_click.clip_reading import read_clip
 from follow_your_click.data.photos import is_held_out
 from follow_your_click.data.true_masks import MaskedPhoto, masked_photo, scene_of
 from follow_your_click.errors import ImageError
@@ -78,20 +77,18 @@ def _image(folder: Path, name: str) -> npt.NDArray[np.uint8]:
     file, _, frame = name.partition("#")
     if not frame:
         return read_photo(folder / file)
-    with av.open(folder / file) as video:
-        found = next(islice(video.decode(video=0), int(frame), None), None)
-    if found is None:
+    frames = read_clip(folder / file, most_frames=int(frame) + 1).frames
+    if len(frames) <= int(frame):
         raise ImageError(
             f"got no frame {frame} in {folder / file}; expected the video whose frame was outlined"
         )
-    return np.asarray(found.to_ndarray(format="rgb24"), np.uint8)
+    image: npt.NDArray[np.uint8] = frames[int(frame)]
+    return image
 
 
 def held_out_outlines(folder: Path) -> dict[Path, list[npt.NDArray[np.bool_]]]:
     """The held-out photos of a folder that have outlines, at their own size: masks (H, W) of what was outlined."""
-    paths = {
-        folder / name: of for name, of in sorted(outlines().items()) if is_held_out(_file_of(name))
-    }
+    paths = {folder / name: of for name, of in sorted(outlines().items()) if is_held_out(name)}
     return {
         path: [outlined_mask(read_photo(path), outline) for outline in drawn]
         for path, drawn in paths.items()

@@ -175,34 +175,34 @@ class ClickSegmenter:
         if mask is not None and mask.shape != photo.shape:
             raise RegionError(f"mask: got {mask.shape}, expected {photo.shape}")
         asked = _Question(points, positive, box, mask)
-        answers = self._answers(photo, asked)
+        whole, closer = self._answers(photo, asked)
         names = ("object", "part", "whole")
         order = [LEVELS.index(name) for name in names]
         masks = np.zeros((len(order), *photo.shape), np.bool_)
-        closer = answers[1].window if len(answers) > 1 else None
-        for found, whole in zip(masks, answers[0].logits[order].cpu().numpy(), strict=True):
-            draw_full_size(found, whole, points, positive, but=closer)
-        for answer in answers[1:]:
-            x, y, width, height = answer.window
-            inside, own = _within(answer.window, points), points - (x, y)
-            for found, logits in zip(masks, answer.logits[order].cpu().numpy(), strict=True):
+        window = None if closer is None else closer.window
+        for found, logits in zip(masks, whole.logits[order].cpu().numpy(), strict=True):
+            draw_full_size(found, logits, points, positive, but=window)
+        if closer is not None:
+            x, y, width, height = closer.window
+            inside, own = _within(closer.window, points), points - (x, y)
+            for found, logits in zip(masks, closer.logits[order].cpu().numpy(), strict=True):
                 area = found[y : y + height, x : x + width]
                 draw_full_size(area, logits, own[inside], positive[inside])
-        guesses = answers[-1].guesses[order].cpu().numpy()
+        guesses = (closer or whole).guesses[order].cpu().numpy()
         return Segmentation(masks, np.minimum.accumulate(guesses).astype(np.float32), names)
 
-    def _answers(self, photo: _Photo, asked: _Question) -> list[_Answer]:
+    def _answers(self, photo: _Photo, asked: _Question) -> tuple[_Answer, _Answer | None]:
         """What the views find in the whole photo and, where that is the better third view, around the object."""
         views = photo.views
         seen = [self._answer(view, asked) for view in views[1:]]
         whole = _together(seen, seen[-1])
         window = _closer_window(whole, photo.shape, asked)
         if window is None:
-            return [_together([self._answer(views[0], asked), *seen], seen[-1])]
+            return _together([self._answer(views[0], asked), *seen], seen[-1]), None
         if window not in self._closer:
             self._closer[window], _ = self._encoded(window, photo.pixels(window), CLOSER_SIDE)
         closer = self._answer(self._closer[window], asked)
-        return [whole, _together([*seen, closer], closer)]
+        return whole, _together([*seen, closer], closer)
 
     def _answer(self, view: _View, asked: _Question) -> _Answer:
         logits, guesses = self.network.decode(view.features, self._prompts(view, asked))

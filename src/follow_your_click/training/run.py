@@ -190,23 +190,20 @@ def _click_objective(config: TrainingConfig, settings: ClickNetworkSettings) -> 
         if settings.init is None
         else load_component(ClickNetwork, settings.init)
     )
-    # Without a folder there are no masks: composed examples alone.
     root = config.data
-    held_out = set() if root is None else held_out_scenes(root)
-    outlined = {
-        name: [] if root is None else outlined_photos(root / name, held_out=held_out)
-        for name in ("photos", "masked", "videos")
-    }
-    scenes = [] if root is None else training_photos(root)
-    examples = ClickExamples(
-        load_library(root, split="train"),
-        [*scenes, *outlined["masked"], *outlined["videos"]],
-        outlined=outlined["photos"],
-        held_out=held_out,
-        size=settings.size,
+    library = load_library(root, split="train")
+    if root is None:  # no masks: composed examples alone
+        examples = ClickExamples(library, [], held_out=set(), size=settings.size)
+        return ClickObjective(network, examples, [], rounds=settings.rounds)
+    held_out = held_out_scenes(root)
+    photos, masked, videos = (
+        outlined_photos(root / name, held_out=held_out) for name in ("photos", "masked", "videos")
     )
-    validation = [] if root is None else held_out_photos(root)
-    return ClickObjective(network, examples, validation, rounds=settings.rounds)
+    scenes = [*training_photos(root), *masked, *videos]
+    examples = ClickExamples(
+        library, scenes, outlined=photos, held_out=held_out, size=settings.size
+    )
+    return ClickObjective(network, examples, held_out_photos(root), rounds=settings.rounds)
 
 
 def _with_shards(config: TrainingConfig) -> TrainingConfig:
