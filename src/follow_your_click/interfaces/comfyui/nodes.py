@@ -13,24 +13,22 @@ from functools import lru_cache
 from typing import Any, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 import torch
-from PIL import Image
 
 from follow_your_click.animator import Animator
 from follow_your_click.clip import Clip
-from follow_your_click.errors import ImageError, RegionError
-from follow_your_click.interfaces.comfyui.host import (
-    ProgressBar,
-    check_interrupted,
-    output_place,
-    temporary_place,
+from follow_your_click.errors import RegionError
+from follow_your_click.interfaces.comfyui.conversions import (
+    as_shown,
+    to_edits,
+    to_photo,
+    to_region,
 )
+from follow_your_click.interfaces.comfyui.host import ProgressBar, check_interrupted, output_place
 from follow_your_click.interfaces.comfyui.inputs import (
     AUTO,
     BEST_GUESS,
     CHAINED,
-    HELD_STILL,
     KIND,
     MOVES,
     PROMPT,
@@ -42,14 +40,10 @@ from follow_your_click.interfaces.jobs.progress import Overall
 from follow_your_click.interfaces.jobs.worker import interruptible
 from follow_your_click.loading import EMBEDDED, find_model, model_stamp
 from follow_your_click.region import (
-    Edit,
-    Feather,
     Granularity,
-    Grow,
     HoldStill,
     Region,
     Selection,
-    Shrink,
 )
 from follow_your_click.region.json_forms import mask_levels
 from follow_your_click.segmentation.registry import SEGMENTER_NAMES, load_segmenter
@@ -155,17 +149,17 @@ class ClickToRegion:
         feather: int,
         regions: Regions = (),
     ) -> dict[str, Any]:
-        photo = _photo(image)
+        photo = to_photo(image)
         granularity: Granularity | None = None if a_click_means == BEST_GUESS else a_click_means  # type: ignore[assignment]
         selection = Selection(
             points_to_areas(points, height=photo.shape[0], width=photo.shape[1]),
-            edits=_edits(grow, feather),
+            edits=to_edits(grow, feather),
             granularity=granularity,
         )
         (mask,) = animator.masks(photo, [selection])
-        region = _region(selection, mask, prompt, strength, kind)
+        region = to_region(selection, mask, prompt, strength, kind)
         # The page shows what the points are picked on, and what they select.
-        shown = {"fyc_image": [_shown(photo)], "fyc_mask": [_shown(mask_levels(mask))]}
+        shown = {"fyc_image": [as_shown(photo)], "fyc_mask": [as_shown(mask_levels(mask))]}
         return {"ui": shown, "result": ((*regions, region), torch.from_numpy(mask)[None])}
 
 
@@ -204,7 +198,7 @@ class RegionFromMask:
         levels = np.ascontiguousarray(flat[0].float().cpu().numpy())
         if not (levels > 0.5).any():
             raise RegionError("got an empty mask; expected some of it white: that is what moves")
-        return ((*regions, _region(Selection(levels), levels, prompt, strength, kind)),)
+        return ((*regions, to_region(Selection(levels), levels, prompt, strength, kind)),)
 
 
 class AnimateRegions:
@@ -265,7 +259,7 @@ class AnimateRegions:
         prompt: str = "",
         strength: float = -1.0,
     ) -> tuple[torch.Tensor, torch.Tensor, Clip, str]:
-        photo = _photo(image)
+        photo = to_photo(image)
         if mask is not None:
             (regions,) = RegionFromMask().select(mask, prompt, strength, MOVES, regions)
         moving = [region for region in regions if isinstance(region, Region)]
@@ -353,53 +347,6 @@ def _loaded(model: str, segmenter: str, device: str | None, stamp: str) -> Anima
     """`stamp`: changes with the model's files."""
     finder = load_segmenter(segmenter, device=device)
     return Animator.from_pretrained(model, device=device, segmenter=finder)
-
-
-def _photo(image: torch.Tensor) -> npt.NDArray[np.uint8]:
-    """The one image of an IMAGE as uint8 (H, W, 3)."""
-    if image.ndim != 4 or len(image) != 1:
-        count = len(image) if image.ndim == 4 else 0
-        raise ImageError(f"got a batch of {count} images; expected one image, the photo that moves")
-    pixels = (image[0, ..., :3].clamp(0, 1) * 255).round().to(torch.uint8)
-    return np.ascontiguousarray(pixels.cpu().numpy())
-
-
-def _edits(grow: int, feather: int) -> list[Edit]:
-    edits: list[Edit] = []
-    if grow:
-        edits.append(Grow(grow) if grow > 0 else Shrink(-grow))
-    if feather:
-        edits.append(Feather(feather))
-    return edits
-
-
-def _region(
-    selection: Selection,
-    mask: npt.NDArray[np.float32],
-    prompt: str,
-    strength: float,
-    kind: str,
-) -> Region | HoldStill:
-    """A selection as what moves or is held still, its mask settled: no segmenter is asked again."""
-    settled = mask_levels(mask)
-    edits, granularity = selection.edits, selection.granularity
-    if kind == HELD_STILL:
-        held = HoldStill(selection.areas, edits=edits, granularity=granularity)
-        return held.with_mask(settled)
-    region = Region(
-        selection.areas,
-        prompt=prompt,
-        strength=None if strength < 0 else strength,
-        edits=edits,
-        granularity=granularity,
-    )
-    return region.with_mask(settled)
-
-
-def _shown(pixels: npt.NDArray[np.uint8]) -> dict[str, str]:
-    place = temporary_place()
-    Image.fromarray(pixels).save(place.folder / f"{place.name}.png", compress_level=1)
-    return place.as_result(".png")
 
 
 NODE_CLASS_MAPPINGS: dict[str, type[Any]] = {
