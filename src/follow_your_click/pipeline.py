@@ -38,7 +38,7 @@ from follow_your_click.latent_codec import ImageInput, LatentCodec, OutputType, 
 
 # Imported for its registration alone: diffusers loads a component only from a module that is already imported.
 from follow_your_click.models import autoencoder as autoencoder
-from follow_your_click.models.affinity import AffinityKind, affinity_map, reachable_area
+from follow_your_click.models.affinity import AffinityKind
 from follow_your_click.models.conditioning import (
     Layout,
     carry_first_frame,
@@ -46,12 +46,12 @@ from follow_your_click.models.conditioning import (
     mask_first_frame,
 )
 from follow_your_click.models.displacement import decided
-from follow_your_click.models.regions import region_shares
 from follow_your_click.models.text_encoder import encode_text
 from follow_your_click.models.unet import RegionalMotionUNet
 from follow_your_click.pipeline_inputs import (
     MotionPrompts,
     Prompts,
+    RegionLatents,
     Texts,
     check_range,
     embed_texts,
@@ -249,20 +249,20 @@ class RegionalAnimationPipeline(
             raise SettingsError("got no region_mask; expected (H, W) or (B, 1, H, W)")
         factor = vae_downscale(self.vae)
         masks = latent_masks(region_mask, batch, (height, width), factor)
-        regions = masks.shape[1]
-        if regions > 1 and self.unet.displacement is not None:
+        count = masks.shape[1]
+        if count > 1 and self.unet.displacement is not None:
             raise SettingsError(
-                f"got {regions} regions for a network with a displacement head; expected one: use"
+                f"got {count} regions for a network with a displacement head; expected one: use"
                 " regional.animate_regions"
             )
-        strength = regional_strengths(motion_strength, batch, regions)
+        strengths = regional_strengths(motion_strength, batch, count)
         device, dtype = self._execution_device, self.unet.dtype
         texts = embed_texts(
             lambda texts: encode_text(self.text_encoder, self.tokenizer, self._written_out(texts)),
             Prompts(motion_prompt, prompt, negative_prompt),
             Texts(prompt_embeds, motion_prompt_embeds, negative_prompt_embeds),
             batch=batch,
-            regions=regions,
+            regions=count,
             num_frames=num_frames,
             guided=guidance_scale != 1.0,
         ).to(device, dtype)
@@ -275,26 +275,25 @@ class RegionalAnimationPipeline(
         elif tuple(latents.shape) != shape:
             raise SettingsError(f"got latents of shape {tuple(latents.shape)}; expected {shape}")
         noise = latents.to(device, dtype)
-        first_frame_latents = first = first_frame_latents.to(device, dtype)
-        if first_frame_mask_ratio > 0:
-            one = generator[0] if isinstance(generator, list) else generator
-            one = one if one is not None else torch.Generator().manual_seed(0)
-            hidden = mask_first_frame(first.to(one.device), first_frame_mask_ratio, generator=one)
-            first = hidden.to(device, dtype)
-        masks = masks.to(device, dtype)
-        shares = region_shares(masks) if regions > 1 else None
-        mask = masks if shares is None else 1 - shares[:, :1]
-        speeds = strength if shares is None else strength[:, 1:]
-        channel = mask
+        first = first_frame_latents.to(device, dtype)
+        regions = RegionLatents(masks.to(device, dtype), strengths)
+        moving = regions.moving
+        channel = moving
         if self.config.mask_channel != "region":
-            each = masks if shares is None else shares[:, 1:]
             kind = cast(AffinityKind, self.config.mask_channel)
-            channel = affinity_map(each, speeds.reshape(batch, regions), num_frames, kind)
-        pinned, area = None, None
-        if self.config.background == "pinned" or conditioning_frames is not None:
-            area = reachable_area(masks, speeds.reshape(batch, regions), num_frames)
-        if self.config.background == "pinned" and area is not None:
-            pinned = PinnedBackground(first_frame_latents, noise, area)
+            channel = regions.affinity(num_frames, kind)
+        pinned = None
+        if self.config.background == "pinned":
+            pinned = PinnedBackground(first, noise, regions.reachable(num_frames))
+        control = None
+        if conditioning_frames is not None:
+            control = control_of(
+                self.controlnet,
+                conditioning_frames,
+                controlnet_conditioning_scale,
+                regions.reachable(num_frames),
+                factor,
+            )
         if ip_adapter_image is not None:
             ip_adapter_image_embeds = embed_image_prompts(
                 self, ip_adapter_image, batch=batch, guided=guidance_scale != 1.0
@@ -302,20 +301,16 @@ class RegionalAnimationPipeline(
         conditions = Conditions(
             channels=condition_channels(
                 channel,
-                first,
+                _hidden(first, first_frame_mask_ratio, generator),
                 num_frames,
                 mask_layout=self.config.mask_layout,
                 first_frame_layout=self.config.first_frame_layout,
             ),
             texts=texts,
-            motion_strength=strength.to(device),
+            motion_strength=strengths.to(device),
             fps=torch.full((batch,), float(fps), device=device),
-            shares=shares,
-            control=None
-            if conditioning_frames is None or area is None
-            else control_of(
-                self.controlnet, conditioning_frames, controlnet_conditioning_scale, area, factor
-            ),
+            shares=regions.shares,
+            control=control,
             image_embeds=ip_adapter_image_embeds,
         )
 
@@ -323,7 +318,7 @@ class RegionalAnimationPipeline(
             """The clip's latents: of a network with a displacement head, its output is what differs."""
             if displacement is None:
                 return change
-            return change + carry_first_frame(first_frame_latents, mask, displacement)
+            return change + carry_first_frame(first, moving, displacement)
 
         latents, displacement = noise, None
         rounds = self._free_init_num_iters if self.free_init_enabled else 1
@@ -434,6 +429,17 @@ class RegionalAnimationPipeline(
         """The generator, for those schedulers that draw noise."""
         accepted = inspect.signature(self.scheduler.step).parameters
         return {"generator": generator} if "generator" in accepted else {}
+
+
+def _hidden(
+    first_frame: Tensor, ratio: float, generator: torch.Generator | list[torch.Generator] | None
+) -> Tensor:
+    """First-frame latents with this share of them hidden, drawn where the generator is."""
+    if ratio <= 0:
+        return first_frame
+    one = generator[0] if isinstance(generator, list) else generator
+    one = one if one is not None else torch.Generator().manual_seed(0)
+    return mask_first_frame(first_frame.to(one.device), ratio, generator=one).to(first_frame)
 
 
 def _check_choice(name: str, got: str, choice: Any) -> None:

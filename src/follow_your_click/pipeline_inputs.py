@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, cast
 
 import numpy as np
@@ -17,7 +18,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from follow_your_click.errors import PromptError, SettingsError
+from follow_your_click.models.affinity import AffinityKind, affinity_map, reachable_area
 from follow_your_click.models.conditioning import latent_region_mask
+from follow_your_click.models.regions import region_shares
 
 BACKGROUND_PROMPT = "still"  # what positions outside of several regions are told
 
@@ -199,6 +202,42 @@ def latent_masks(
             f"got region_mask values from {mask.min():g} to {mask.max():g}; expected 0 to 1"
         )
     return latent_region_mask(mask.expand(batch, -1, -1, -1), size)
+
+
+@dataclass(frozen=True)
+class RegionLatents:
+    """Where the regions of B clips lie and how strongly each moves.
+
+    masks: (B, R, h, w), the later on top. strengths: see `regional_strengths`.
+    """
+
+    masks: Tensor
+    strengths: Tensor
+
+    @cached_property
+    def shares(self) -> Tensor | None:
+        """Of several regions, whose each position is: (B, R + 1, h, w), the background's first."""
+        return region_shares(self.masks) if self.masks.shape[1] > 1 else None
+
+    @property
+    def moving(self) -> Tensor:
+        """What any of them moves, (B, 1, h, w)."""
+        return self.masks if self.shares is None else 1 - self.shares[:, :1]
+
+    @property
+    def speeds(self) -> Tensor:
+        """The regions' own strengths, (B, R)."""
+        own = self.strengths if self.shares is None else self.strengths[:, 1:]
+        return own.reshape(self.masks.shape[:2])
+
+    def affinity(self, num_frames: int, kind: AffinityKind) -> Tensor:
+        """See `affinity_map`."""
+        each = self.masks if self.shares is None else self.shares[:, 1:]
+        return affinity_map(each, self.speeds, num_frames, kind)
+
+    def reachable(self, num_frames: int) -> Tensor:
+        """See `reachable_area`."""
+        return reachable_area(self.masks, self.speeds, num_frames)
 
 
 def regional_strengths(motion_strength: float | Tensor, batch: int, regions: int) -> Tensor:
