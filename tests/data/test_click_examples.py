@@ -68,6 +68,34 @@ def test_many_frames_of_a_video_count_as_one_photo(monkeypatch: pytest.MonkeyPat
     assert 0.15 < np.mean(drawn) < 0.5, "a third; by photos nine tenths"
 
 
+def test_objects_of_photos_with_masks_are_pasted_without_their_surroundings(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    mask = np.zeros((1, 96, 128), np.bool_)
+    mask[0, 30:60, 40:90] = True
+    image = np.zeros((96, 128, 3), np.uint8)
+    image[29:61, 39:91] = (255, 0, 0)
+    image[31:59, 41:89] = (
+        0,
+        255,
+        0,
+    )  # red: the object's outermost pixels and the ground beside them
+    monkeypatch.setattr(module, "PASTED_KINDS", (1.0, 0.0, 0.0))
+    examples = ClickExamples(
+        bundled_library(), [], outlined=[MaskedPhoto("a", image, mask)], held_out=set(), size=64
+    )
+    cutout = examples._cutout(random_module.Random(0))
+    assert cutout.shape == (28, 48, 4)
+    assert (cutout == (0, 255, 0, 255)).all()
+    thin = MaskedPhoto("b", image, np.zeros_like(mask))
+    thin.objects[0, 30:32, 40:90] = True
+    examples = ClickExamples(bundled_library(), [thin], held_out=set(), size=64)
+    assert examples._cutout(random_module.Random(0)).shape == (2, 50, 4), "not eaten up"
+    nothing = ClickExamples(bundled_library(), [], held_out=set(), size=64)
+    monkeypatch.setattr(module, "PASTED_KINDS", (0.4, 0.3, 0.3))
+    assert nothing._cutout(random_module.Random(0)).shape[2] == 4, "the library's"
+
+
 def test_cut_outs_of_held_out_scenes_are_left_away() -> None:
     library = bundled_library(split="all")
     names = {scene_of(picture.name.split(".")[0]) for picture in library.cutouts}

@@ -2,9 +2,10 @@
 
 Axis legend: B examples, N objects, S the side of an example in pixels, K levels (part, object, whole).
 
-There are true masks of few scenes, so most examples are photos whose objects were outlined by eye, or composed. A composed object is brought near to
-its surroundings in colour, and the whole is blurred, made noisy and compressed at random, so that neither a seam nor a
-difference in sharpness gives it away.
+There are true masks of few scenes, so most examples are photos whose objects were outlined by eye, or composed: pasted are
+cut-outs and objects of the photos with masks (Ghiasi et al. 2021). A composed object is brought near to its surroundings
+in colour, and the whole is blurred, made noisy and compressed at random, so that neither a seam nor a difference in
+sharpness gives it away.
 """
 
 from __future__ import annotations
@@ -29,7 +30,9 @@ TRUE_SHARE = 0.35
 OUTLINED_SHARE = 0.4  # the rest is composed, and so is what there is nothing of
 INTERIOR_SHARE = 0.6  # of the first clicks, that are the object's most interior one
 PASTED_SHARE = 0.35  # of the examples with masks, that something else is pasted into
-REAL_CUTOUT_SHARE = 0.6  # the rest are drawn ones (emoji)
+# Of what is pasted: objects of the photos with masks, real cut-outs, drawn ones (emoji); what there is none of leaves its
+# share to the others.
+PASTED_KINDS = (0.4, 0.3, 0.3)
 # Powers of 2. A photo may be full of its object, or the object a speck in it.
 WINDOW_SCALES = (0.1, 2.0)  # side of the window, in lengths of an object with a true mask
 MAIN_SCALES, SMALL_SCALES = (
@@ -154,8 +157,7 @@ class ClickExamples:
         scales: tuple[float, float],
     ) -> tuple[Bytes, list[Bools]]:
         """A cut-out on top, of a longest side of S times 2 to the power of `scales`; what it hides is no longer part of the objects below."""
-        real = self.real and (not self.drawn or random.random() < REAL_CUTOUT_SHARE)
-        cutout = random.choice(self.real if real else self.drawn)
+        cutout = self._cutout(random)
         size = self.size
         longest = size * 2.0 ** random.uniform(*scales)
         scale = longest / max(cutout.shape[:2])
@@ -189,6 +191,17 @@ class ClickExamples:
         mixed = image + alpha * (colour - image)
         objects = [area & ~cover for area in objects]
         return np.clip(mixed, 0, 255).astype(np.uint8), [*objects, cover]
+
+    def _cutout(self, random: random_module.Random) -> Bytes:
+        """(h, w, 4): an object of a photo with masks, or one of the library's cut-outs."""
+        scenes = [*self.photos, *self.outlined]
+        pools: tuple[Sequence[object], ...] = (scenes, self.real, self.drawn)
+        shares = [share * bool(pool) for share, pool in zip(PASTED_KINDS, pools, strict=True)]
+        (kind,) = random.choices(range(len(pools)), shares)
+        if kind:
+            return random.choice((self.real, self.drawn)[kind - 1])
+        photo = random.choice(random.choice(scenes))
+        return _cut_out(photo.image, random.choice(photo.objects))
 
     def _finished(
         self, image: Bytes, objects: list[Bools], index: int, random: random_module.Random
@@ -241,6 +254,15 @@ def _window(
     )
     offset = np.array([size / 2, size / 2]) - linear @ np.array(middle)
     return np.concatenate([linear, offset[:, None]], axis=1)
+
+
+def _cut_out(image: Bytes, target: Bools) -> Bytes:
+    """(h, w, 4): an object of a photo without its outermost pixels, which show what was behind it too."""
+    inner = cv2.erode(target.astype(np.uint8), np.ones((3, 3), np.uint8))
+    opacity = inner if 2 * inner.sum() > target.sum() else target.astype(np.uint8)
+    x, y, width, height = cv2.boundingRect(opacity)
+    view = np.s_[y : y + height, x : x + width]
+    return np.concatenate([image[view], 255 * opacity[view][..., None]], axis=2)
 
 
 def _softened(picture: Bytes, scale: float) -> Bytes:
