@@ -12,7 +12,7 @@ import inspect
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal, cast, get_args
+from typing import Any, ClassVar, Literal, cast
 
 import numpy.typing as npt
 import torch
@@ -43,7 +43,6 @@ from follow_your_click.models.conditioning import (
     Layout,
     carry_first_frame,
     condition_channels,
-    mask_first_frame,
 )
 from follow_your_click.models.displacement import decided
 from follow_your_click.models.text_encoder import encode_text
@@ -53,9 +52,11 @@ from follow_your_click.pipeline_inputs import (
     Prompts,
     RegionLatents,
     Texts,
+    check_choice,
     check_range,
     embed_texts,
     latent_masks,
+    partly_hidden,
     regional_strengths,
 )
 
@@ -135,10 +136,10 @@ class RegionalAnimationPipeline(
         # The settings are typed str because diffusers compares types when it loads a pipeline, and warns of
         # a Literal, which is no class.
         super().__init__()
-        _check_choice("mask_layout", mask_layout, Layout)
-        _check_choice("first_frame_layout", first_frame_layout, Layout)
-        _check_choice("mask_channel", mask_channel, MaskChannel)
-        _check_choice("background", background, Background)
+        check_choice("mask_layout", mask_layout, Layout)
+        check_choice("first_frame_layout", first_frame_layout, Layout)
+        check_choice("mask_channel", mask_channel, MaskChannel)
+        check_choice("background", background, Background)
         if isinstance(controlnet, (list, tuple)):
             controlnet = MultiControlNetModel(controlnet)
         self.register_modules(
@@ -233,7 +234,7 @@ class RegionalAnimationPipeline(
             SettingsError: image or mask missing, shapes that do not fit, or numbers out of range.
         """
         self._check(num_frames, num_inference_steps, callback_on_step_end_tensor_inputs)
-        _check_choice("output_type", output_type, OutputType)
+        check_choice("output_type", output_type, OutputType)
         check_range("fps", fps, 0, math.inf)
         check_range("guidance_scale", guidance_scale, -math.inf, math.inf)
         check_range("first_frame_mask_ratio", first_frame_mask_ratio, 0, 1)
@@ -301,7 +302,7 @@ class RegionalAnimationPipeline(
         conditions = Conditions(
             channels=condition_channels(
                 channel,
-                _hidden(first, first_frame_mask_ratio, generator),
+                partly_hidden(first, first_frame_mask_ratio, generator),
                 num_frames,
                 mask_layout=self.config.mask_layout,
                 first_frame_layout=self.config.first_frame_layout,
@@ -429,19 +430,3 @@ class RegionalAnimationPipeline(
         """The generator, for those schedulers that draw noise."""
         accepted = inspect.signature(self.scheduler.step).parameters
         return {"generator": generator} if "generator" in accepted else {}
-
-
-def _hidden(
-    first_frame: Tensor, ratio: float, generator: torch.Generator | list[torch.Generator] | None
-) -> Tensor:
-    """First-frame latents with this share of them hidden, drawn where the generator is."""
-    if ratio <= 0:
-        return first_frame
-    one = generator[0] if isinstance(generator, list) else generator
-    one = one if one is not None else torch.Generator().manual_seed(0)
-    return mask_first_frame(first_frame.to(one.device), ratio, generator=one).to(first_frame)
-
-
-def _check_choice(name: str, got: str, choice: Any) -> None:
-    if got not in get_args(choice):
-        raise SettingsError(f"got {name} {got!r}; expected one of {get_args(choice)}")

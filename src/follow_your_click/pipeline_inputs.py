@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +19,7 @@ from torch import Tensor
 
 from follow_your_click.errors import PromptError, SettingsError
 from follow_your_click.models.affinity import AffinityKind, affinity_map, reachable_area
-from follow_your_click.models.conditioning import latent_region_mask
+from follow_your_click.models.conditioning import latent_region_mask, mask_first_frame
 from follow_your_click.models.regions import region_shares
 
 BACKGROUND_PROMPT = "still"  # what positions outside of several regions are told
@@ -257,7 +257,24 @@ def regional_strengths(motion_strength: float | Tensor, batch: int, regions: int
     return strengths if regions == 1 else F.pad(strengths, (1, 0))
 
 
+def partly_hidden(
+    first_frame: Tensor, ratio: float, generator: torch.Generator | list[torch.Generator] | None
+) -> Tensor:
+    """First-frame latents with this share of them hidden, drawn where the generator is."""
+    if ratio <= 0:
+        return first_frame
+    one = generator[0] if isinstance(generator, list) else generator
+    one = one if one is not None else torch.Generator().manual_seed(0)
+    return mask_first_frame(first_frame.to(one.device), ratio, generator=one).to(first_frame)
+
+
 def check_range(name: str, value: float, low: float, high: float) -> None:
     """Raises SettingsError unless the value is finite and in low ... high."""
     if not (low <= value <= high and math.isfinite(value)):
         raise SettingsError(f"got {name} {value}; expected {low:g} to {high:g}")
+
+
+def check_choice(name: str, got: str, choice: Any) -> None:
+    """Raises SettingsError unless the value is one of a Literal's."""
+    if got not in get_args(choice):
+        raise SettingsError(f"got {name} {got!r}; expected one of {get_args(choice)}")

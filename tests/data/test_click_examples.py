@@ -75,11 +75,8 @@ def test_objects_of_photos_with_masks_are_pasted_without_their_surroundings(
     mask[0, 30:60, 40:90] = True
     image = np.zeros((96, 128, 3), np.uint8)
     image[29:61, 39:91] = (255, 0, 0)
-    image[31:59, 41:89] = (
-        0,
-        255,
-        0,
-    )  # red: the object's outermost pixels and the ground beside them
+    image[31:59, 41:89] = (0, 255, 0)
+    # Red are the object's outermost pixels and the ground beside them.
     monkeypatch.setattr(module, "PASTED_KINDS", (1.0, 0.0, 0.0))
     examples = ClickExamples(
         bundled_library(), [], outlined=[MaskedPhoto("a", image, mask)], held_out=set(), size=64

@@ -195,13 +195,13 @@ class ClickExamples:
     def _cutout(self, random: random_module.Random) -> Bytes:
         """(h, w, 4): an object of a photo with masks, or one of the library's cut-outs."""
         scenes = [*self.photos, *self.outlined]
-        pools: tuple[Sequence[object], ...] = (scenes, self.real, self.drawn)
-        shares = [share * bool(pool) for share, pool in zip(PASTED_KINDS, pools, strict=True)]
-        (kind,) = random.choices(range(len(pools)), shares)
-        if kind:
-            return random.choice((self.real, self.drawn)[kind - 1])
-        photo = random.choice(random.choice(scenes))
-        return _cut_out(photo.image, random.choice(photo.objects))
+        present = [bool(pool) for pool in (scenes, self.real, self.drawn)]
+        shares = [share * there for share, there in zip(PASTED_KINDS, present, strict=True)]
+        (kind,) = random.choices(("object", "real", "drawn"), shares)
+        if kind == "object":
+            photo = random.choice(random.choice(scenes))
+            return _cut_out(photo.image, random.choice(photo.objects))
+        return random.choice(self.real if kind == "real" else self.drawn)
 
     def _finished(
         self, image: Bytes, objects: list[Bools], index: int, random: random_module.Random

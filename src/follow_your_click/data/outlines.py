@@ -4,7 +4,7 @@ Axis legend: H rows, W columns, N objects, P points.
 
 outlines.json of this package holds, by the photo's file name, the objects' outlines: for each a list of x and y in
 thousandths of the photo's width and height. "NAME.mp4#T" is frame T of a video. A vision-language model traced them by
-eye, to 1 to 3 % of the photo's side by its own estimate; masks of 170 photos were looked at. Photos that are held out
+eye, to 1 to 3 % of the photo's side by its own estimate; masks of 206 photos were looked at. Photos that are held out
 (`data.photos.is_held_out`) serve measuring only, the others training only.
 """
 
