@@ -252,6 +252,38 @@ def test_frames_that_show_the_background_fill_what_is_uncovered() -> None:
     assert errors[0] < 0.8 * errors[1]
 
 
+def test_a_pattern_goes_on_where_the_object_was() -> None:
+    """Fences and bricks: neither a blur nor the object's colour is left behind."""
+    columns = np.mgrid[0:256, 0:256][1]
+    stripes = np.where((columns // 8 % 2 == 0)[..., None], (200.0, 120.0, 60.0), (40.0, 70.0, 90.0))
+    mask = _disc(256, 256, (90, 128), 28)
+    photo = np.rint(stripes + mask[..., None] * (255 - stripes)).astype(np.uint8)
+    plan = CropPlan(x0=0, y0=0, side=256, model_size=MODEL_SIZE)
+    blank = np.full((FRAMES, MODEL_SIZE, MODEL_SIZE, 3), 128, np.uint8)
+    frames = _whole(photo, render(photo, mask, plan, blank, _stated((14.0, 0.0), 256)))
+    freed = (mask > 0.5) & (_disc(256, 256, (90 + 70, 128), 32) == 0)
+    blurred = stripes.mean(axis=(0, 1))
+    error = np.abs(frames[-1] - stripes)[freed].mean()
+    assert error < 0.3 * np.abs(blurred - stripes)[freed].mean()
+
+
+def test_what_large_frames_show_behind_the_object_is_kept() -> None:
+    """A model that knows what is behind the object is believed, though the photo has nothing like it."""
+    step = (14.0, 0.0)
+    ground, masks = _clip(256, 256, (90, 128), 28, step)
+    spot = _disc(256, 256, (80, 128), 9)[..., None] * (1 - masks[..., None])
+    truth = np.rint(ground + spot * (np.array([20.0, 220.0, 20.0]) - ground)).astype(np.uint8)
+    found = []
+    for size in (256, MODEL_SIZE):
+        plan = CropPlan(x0=0, y0=0, side=256, model_size=size)
+        generated = _as_model(truth, plan) if size == 256 else np.full((FRAMES, size, size, 3), 128)
+        rendered = render(truth[0], masks[0], plan, generated.astype(np.uint8), _stated(step, 256))
+        inner = _disc(256, 256, (80, 128), 7) > 0.5
+        found.append(_whole(truth[0], rendered)[-1][inner].mean(axis=0))
+    assert np.abs(found[0] - (20, 220, 20)).max() < 30
+    assert np.abs(found[1] - (20, 220, 20)).max() > 60, "nothing in the photo says so"
+
+
 def test_a_stated_motion_of_nothing_is_the_photo() -> None:
     truth, masks = _clip(160, 160, (80, 80), 30, (0.0, 0.0))
     plan = CropPlan(x0=0, y0=0, side=160, model_size=MODEL_SIZE)

@@ -8,9 +8,10 @@ Axes: L frames, g grid cells, n = FEATURE_SIZE rows and columns of feature cells
 C = 3.
 """
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from follow_your_click.rendering.crop import UInt8Array
 from follow_your_click.rendering.grid import (
@@ -24,6 +25,7 @@ from follow_your_click.rendering.grid import (
     fill,
     smoothstep,
 )
+from follow_your_click.rendering.inpainting import fill_hole
 
 Box = tuple[int, int, int, int]
 
@@ -42,21 +44,29 @@ NEARBY = 16
 # Width (standard deviation, cells) of the blur that a small decoder leaves; the gain is measured.
 DECODER_BLUR = 2.0
 
-# Detail is looked up on the window at this size, in patches of 5 x 5 feature cells, every second
-# one.
+# Holes are filled on the window at this size; the photo's finer detail comes with every second piece.
 FEATURE_SIZE = 128
-PATCH_RADIUS = 2
 STEP = 2
-MAX_EXAMPLES = 6000
+CONTINUED_FROM = 3  # such cells around a hole, from which it is filled to begin with
+SPARE = 10  # cells of that size beyond what is needed, that are filled too
 
-# Difference of two patches (grey levels, means removed) at which the found detail counts 1/e;
-# tuned.
+# Mean squared difference (grey levels) of a generated piece and the photo's most like it, at which the photo's detail
+# counts 1/e; tuned.
 UNLIKE = 12.0
 
-# A piece takes its neighbour's example if that fits nearly as well: whole stretches of texture, not
-# crumbs.
-COHERENCE_RATIO = 1.4
-COHERENCE_SLACK = 6.0
+
+@dataclass(frozen=True)
+class Background:
+    """What is known of the background on the grid, all float32.
+
+    colours: (g, g, 3), the photo's where it shows the background, else from the generated frames, else continued.
+    hidden: (g, g), 1 where the object hid it in frame 0.
+    evidence: (g, g), 0 ... 1, how far the generated frames are believed there.
+    """
+
+    colours: Float32Array
+    hidden: Float32Array
+    evidence: Float32Array
 
 
 def read_background(
@@ -65,7 +75,7 @@ def read_background(
     mask: Float32Array,
     inside: Float32Array,
     moved: list[Float32Array],
-) -> Float32Array:
+) -> Background:
     """What is behind the object, in the photo's colours, as soft as the model sees it.
 
     Cells that were seen free average the generated frames over those moments, which takes flicker
@@ -97,7 +107,8 @@ def read_background(
     values = soft_photo * truth[..., None] + average * evidence[..., None]
     values = np.asarray(values / np.maximum(share, 1e-6), np.float32)
     guess = fill(values, share[..., 0], first_level=0)
-    return np.asarray(guess + np.minimum(share, 1) * (values - guess), np.float32)
+    colours = np.asarray(guess + np.minimum(share, 1) * (values - guess), np.float32)
+    return Background(colours, was_object, np.asarray(evidence, np.float32))
 
 
 def _belief(
@@ -141,154 +152,75 @@ def object_zone(cover: Float32Array) -> Float32Array:
 
 def sharp_background(
     photo: UInt8Array,
-    background: Float32Array,
-    soft_photo: Float32Array,
-    hole: Float32Array,
+    background: Background,
+    full_photo: Float32Array,
+    needed: Float32Array,
     inside: Float32Array,
     grid: Grid,
     box: Box,
+    *,
+    model_size: int,
 ) -> UInt8Array:
-    """The background on the photo pixels of a box, with borrowed detail: uint8 (h, w, 3).
+    """The background on the photo pixels of a box, made of pieces of the photo: uint8 (h, w, 3).
 
     Args:
         photo: uint8 (H, W, 3).
         background: from `read_background`.
-        soft_photo: the photo as the model was given it, float32 (g, g, 3).
-        hole: float32 (g, g), above 0 where the background was hidden and is needed.
-        inside: float32 (g, g), 1 where the frames show the photo.
+        full_photo: the photo on the grid, float32 (g, g, 3).
+        needed: float32 (g, g), from `needed_background`.
+        inside: float32 (g, g), 1 where the window shows the photo.
         grid: where the cells lie in the photo.
         box: photo pixels to make, (x0, y0, x1, y1), ends exclusive.
+        model_size: side of the generated frames, px: as fine as that they are kept where they are believed.
     """
-    result = grid.upsample(background, box, cv2.INTER_CUBIC)
-    places, sources, weights = _find_examples(background, soft_photo, hole, inside)
-    if len(places):
-        _add_detail(result, photo, soft_photo, grid, box, places, sources, weights)
+    hidden = _feature(background.hidden) > 0.02
+    usable = (_feature(inside) > 0.98) & ~hidden
+    near = cv2.dilate(_feature(needed), np.ones((2 * SPARE + 1,) * 2, np.uint8)) > 0.02
+    clear, generated = _feature(full_photo), _feature(background.colours)
+    evidence = _feature(background.evidence)
+    levels = np.clip(np.rint(clear), 0, 255).astype(np.uint8)
+    unknown = (~usable).astype(np.uint8)
+    continued = cv2.inpaint(levels, unknown, CONTINUED_FROM, cv2.INPAINT_TELEA)
+    guess = continued + evidence[..., None] * (generated - continued)
+    believed = evidence > 0.5
+    filled = fill_hole(
+        np.where(hidden[..., None], guess, clear),
+        hidden & near,
+        usable,
+        fixed=[believed & (side <= model_size) for side in (FEATURE_SIZE // 2, FEATURE_SIZE)],
+    )
+    x, y = filled.places.T
+    kept = believed[y, x] & (model_size >= FEATURE_SIZE)
+    weights = np.where(kept, np.exp(-filled.differences / UNLIKE**2), 1).astype(np.float32)
+    # What is generated keeps its own detail as far as it finds none like it in the photo.
+    own = np.zeros((FEATURE_SIZE, FEATURE_SIZE), np.float32)
+    own[y, x] = 1 - weights
+    made = background.colours.copy()
+    detail = made[INNER, INNER] - _on_grid(generated)
+    made[INNER, INNER] = _on_grid(filled.image) + _on_grid(own)[..., None] * detail
+    result = grid.upsample(made, box, cv2.INTER_CUBIC)
+    soft_photo = full_photo.copy()
+    soft_photo[INNER, INNER] = _on_grid(clear)
+    chosen = (x % STEP == 0) & (y % STEP == 0)
+    cell = WINDOW_CELLS / FEATURE_SIZE
+    places, sources = (
+        (cell * (at[chosen] + 0.5) - 0.5).astype(np.float32)
+        for at in (filled.places, filled.sources)
+    )
+    _add_detail(result, photo, soft_photo, grid, box, places, sources, weights[chosen])
     return np.asarray(np.clip(np.rint(result), 0, 255), np.uint8)
 
 
-def _find_examples(
-    background: Float32Array, soft_photo: Float32Array, hole: Float32Array, inside: Float32Array
-) -> tuple[Float32Array, Float32Array, Float32Array]:
-    """For every piece of the hole the most similar piece of the photo outside it.
-
-    Returns:
-        Places and sources, float32 (N, 2) as (x, y) in cells of the window, and weights (N,) 0 ...
-        1.
-    """
+def _feature(field: Float32Array) -> Float32Array:
+    """The window of a field (g, g) or (g, g, C) at `FEATURE_SIZE`."""
     size = (FEATURE_SIZE, FEATURE_SIZE)
-    wanted = cv2.resize(background[INNER, INNER], size, interpolation=cv2.INTER_AREA)
-    offered = cv2.resize(soft_photo[INNER, INNER], size, interpolation=cv2.INTER_AREA)
-    hidden = cv2.resize(hole[INNER, INNER], size, interpolation=cv2.INTER_AREA)
-    shown = cv2.resize(inside[INNER, INNER], size, interpolation=cv2.INTER_AREA)
-    width = 2 * PATCH_RADIUS + 1
-    usable = ((hidden < 0.02) & (shown > 0.98)).astype(np.uint8)
-    around = np.ones((width, width), np.uint8)
-    usable = np.asarray(cv2.erode(usable, around, borderValue=0), np.uint8)
-    needed = cv2.dilate((hidden > 0.02).astype(np.uint8), np.ones((3, 3), np.uint8))
-    lattice = np.zeros(size, np.bool_)
-    lattice[::STEP, ::STEP] = True
-    hole_y, hole_x = np.nonzero((needed > 0) & lattice)
-    from_y, from_x = np.nonzero(usable)
-    if not hole_y.size or not from_y.size:
-        nothing = np.zeros((0, 2), np.float32)
-        return nothing, nothing, np.zeros(0, np.float32)
-    stride = max(1, from_y.size // MAX_EXAMPLES)
-    from_y, from_x = from_y[::stride], from_x[::stride]
-    query = _patches(np.asarray(wanted, np.float32), hole_y, hole_x)
-    example = _patches(np.asarray(offered, np.float32), from_y, from_x)
-    best, squared = _nearest(query, example)
-    weight = np.exp(-squared / UNLIKE**2)
-    shift = np.stack([from_x[best] - hole_x, from_y[best] - hole_y], axis=1)
-    for step in ((0, 1), (1, 0), (0, -1), (-1, 0)) * 2:
-        shift, squared = _follow_neighbour(
-            step, (hole_x, hole_y), shift, squared, query, np.asarray(offered, np.float32), usable
-        )
-    weight = np.exp(-squared / UNLIKE**2)
-    cell = WINDOW_CELLS / FEATURE_SIZE
-    places = np.asarray(np.stack([hole_x, hole_y], axis=1) * cell + 0.5 * cell - 0.5, np.float64)
-    sources = _align(background, soft_photo, places, places + shift * cell)
-    return places.astype(np.float32), sources.astype(np.float32), weight.astype(np.float32)
+    return np.asarray(cv2.resize(field[INNER, INNER], size, interpolation=cv2.INTER_AREA))
 
 
-def _follow_neighbour(
-    step: tuple[int, int],
-    hole: tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]],
-    shift: npt.NDArray[np.intp],
-    squared: npt.NDArray[np.float64],
-    query: Float32Array,
-    offered: Float32Array,
-    usable: UInt8Array,
-) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float64]]:
-    """Give every piece its neighbour's shift (x, y) where that is nearly as good as its own."""
-    index = np.full((FEATURE_SIZE + 2 * STEP,) * 2, -1)
-    hole_x, hole_y = hole
-    index[hole_y + STEP, hole_x + STEP] = np.arange(len(hole_x))
-    neighbour = index[hole_y + STEP * (1 + step[0]), hole_x + STEP * (1 + step[1])]
-    offer = shift[neighbour]
-    x, y = hole_x + offer[:, 0], hole_y + offer[:, 1]
-    within = (neighbour >= 0) & (x >= 0) & (x < FEATURE_SIZE) & (y >= 0) & (y < FEATURE_SIZE)
-    x, y = np.where(within, x, 0), np.where(within, y, 0)
-    error = np.square(query - _patches(offered, y, x)).mean(axis=1)
-    accept = within & (usable[y, x] > 0) & (error < COHERENCE_RATIO * squared + COHERENCE_SLACK)
-    return np.where(accept[:, None], offer, shift), np.where(accept, error, squared)
-
-
-def _patches(
-    image: Float32Array, rows: npt.NDArray[np.intp], columns: npt.NDArray[np.intp]
-) -> Float32Array:
-    """Patches as vectors (N, 5 * 5 * 3) with the mean colour damped: structure counts most."""
-    around = PATCH_RADIUS
-    padded = np.pad(image, ((around, around), (around, around), (0, 0)), mode="reflect")
-    windows = np.lib.stride_tricks.sliding_window_view(
-        padded, (2 * around + 1, 2 * around + 1), axis=(0, 1)
-    )
-    chosen = windows[rows, columns].reshape(len(rows), 3, -1)
-    mean = chosen.mean(axis=2, keepdims=True)
-    return np.asarray((chosen - 0.75 * mean).reshape(len(rows), -1), np.float32)
-
-
-def _nearest(
-    query: Float32Array, example: Float32Array
-) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float64]]:
-    """Index of the nearest example of every query, and the mean squared difference."""
-    norms = np.square(example).sum(axis=1)
-    best = np.empty(len(query), np.intp)
-    for first in range(0, len(query), 512):
-        part = query[first : first + 512]
-        best[first : first + 512] = (norms - 2 * (part @ example.T)).argmin(axis=1)
-    return best, np.square(query - example[best]).mean(axis=1).astype(np.float64)
-
-
-def _align(
-    background: Float32Array,
-    soft_photo: Float32Array,
-    places: npt.NDArray[np.float64],
-    sources: npt.NDArray[np.float64],
-) -> npt.NDArray[np.float64]:
-    """Move every source by up to one cell, in steps of half a cell, to where it fits best."""
-    reach = np.arange(-4, 5, dtype=np.float32)
-    offset_y, offset_x = (a.ravel() for a in np.meshgrid(reach, reach, indexing="ij"))
-
-    def sample(image: Float32Array, centres: npt.NDArray[np.float64]) -> Float32Array:
-        x = (centres[:, :1] + RING_CELLS + offset_x).astype(np.float32)
-        y = (centres[:, 1:] + RING_CELLS + offset_y).astype(np.float32)
-        values = cv2.remap(
-            channel_mean(image), x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101
-        )
-        return np.asarray(values - values.mean(axis=1, keepdims=True), np.float32)
-
-    target = sample(background, places)
-    best = np.full(len(places), np.inf)
-    result = sources.copy()
-    steps = np.arange(-2, 3) * 0.5
-    for dy in steps:
-        for dx in steps:
-            moved = sources + np.array([dx, dy])
-            error = np.square(sample(soft_photo, moved) - target).mean(axis=1)
-            better = error < best
-            best = np.where(better, error, best)
-            result[better] = moved[better]
-    return result
+def _on_grid(field: Float32Array) -> Float32Array:
+    """What `_feature` gives, back at the cells of the window."""
+    size = (WINDOW_CELLS, WINDOW_CELLS)
+    return np.asarray(cv2.resize(field, size, interpolation=cv2.INTER_CUBIC))
 
 
 def _add_detail(

@@ -130,6 +130,7 @@ def render(
     coarse_mask = grid_mask(mask, plan)
     inside = grid_inside(plan, shape)
     taper = ring_taper(plan, shape)
+    full_photo = grid_photo(photo, plan)
     if displacement is not None:
         motion = stated_motion(displacement, taper)
         layers = carried_layers(coarse_mask, motion)
@@ -137,8 +138,7 @@ def render(
         noise = noise_floor(frames, coarse_mask, inside)
         pixel = WINDOW_CELLS / plan.model_size
         motion = measure_motion(frames, coarse_mask, inside, taper, noise=noise, model_pixel=pixel)
-        full = grid_photo(photo, plan)
-        layers = read_layers(frames, full, coarse_mask, inside, motion, noise=noise)
+        layers = read_layers(frames, full_photo, coarse_mask, inside, motion, noise=noise)
     if motion.still:
         return _still(photo, mask, coarse_mask, grid, len(frames))
     touched = np.max([coarse_mask, *layers.moved], axis=0) > 0.004
@@ -148,9 +148,11 @@ def render(
     left, top, matte = _cut_source(photo, mask, grid, box, motion, on_step)
     on_step()
     soft_photo = grid_frames(plan.extract(photo)[None])[0]
-    soft = read_background(frames, soft_photo, coarse_mask, inside, layers.moved)
-    hole = needed_background(coarse_mask, layers.moved)
-    sharp = sharp_background(photo, soft, soft_photo, hole, inside, grid, box)
+    background = read_background(frames, soft_photo, coarse_mask, inside, layers.moved)
+    needed = needed_background(coarse_mask, layers.moved)
+    sharp = sharp_background(
+        photo, background, full_photo, needed, inside, grid, box, model_size=plan.model_size
+    )
     on_step()
     far = left + matte.alpha.shape[1] == shape[1], top + matte.alpha.shape[0] == shape[0]
     at_border = (left == 0, top == 0, *far)
