@@ -33,7 +33,6 @@ BUSYNESS = 4.0  # weight of the mean change per pixel against a grey level
 BUSY_REACH = 2.5  # standard deviation of that mean
 # A piece takes its neighbour's offset up to so many times its own squared difference, and so much more (grey levels squared).
 SHARED_RATIO, SHARED_SLACK = 1.4, 6.0
-SHARED_STEPS = 3  # as far as an offset spreads in one round, each way
 
 
 @dataclass(frozen=True)
@@ -116,8 +115,8 @@ class _Level:
         _, axes = np.linalg.eigh((pieces - self.mean).T @ (pieces - self.mean))
         self.axes = np.asarray(axes[:, -KEPT:], np.float32)
         self.pieces = (pieces - self.mean) @ self.axes
-        self.offsets = np.zeros_like(self.places)
-        self.differences = np.full(len(self.places), np.inf, np.float32)
+        self.offsets = np.zeros_like(self.places)  # to themselves, which no match takes up
+        self.differences = np.zeros(len(self.places), np.float32)
 
     def go_on_from(self, coarser: _Level) -> None:
         """Begin with a level of half the side: its picture, and its offsets wherever they lead to whole pieces."""
@@ -131,15 +130,13 @@ class _Level:
 
     def match(self) -> None:
         """Find for every piece of the hole the one most like it, or the one that its neighbour or the last round found."""
-        queries = self._queries()
+        queries, before = self._queries(), self.offsets
         nearest = _nearest(queries, self.pieces)
-        before = self.offsets if np.isfinite(self.differences).all() else None
         self.offsets = self.piece_places[nearest] - self.places
         self.differences = _difference(queries, self.pieces[nearest])
-        if before is not None:
-            self._share(queries, before)
+        self._share(queries, before)
         x, y = self.places.T + 1
-        for step_y, step_x in ((0, 1), (1, 0), (0, -1), (-1, 0)) * SHARED_STEPS:
+        for step_y, step_x in ((0, 1), (1, 0), (0, -1), (-1, 0)):
             number = self.place_at[y + step_y, x + step_x]
             offer = np.where((number >= 0)[:, None], self.offsets[number], self.offsets)
             self._share(queries, offer)
