@@ -5,6 +5,7 @@ from __future__ import annotations
 import random as random_module
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -91,6 +92,34 @@ def test_objects_of_photos_with_masks_are_pasted_without_their_surroundings(
     nothing = ClickExamples(bundled_library(), [], held_out=set(), size=64)
     monkeypatch.setattr(module, "PASTED_KINDS", (0.4, 0.3, 0.3))
     assert nothing._cutout(random_module.Random(0)).shape[2] == 4, "the library's"
+
+
+def test_twins_stand_at_the_rim_and_belong_to_nothing_that_they_touch(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    image = np.full((96, 128, 3), 60, np.uint8)
+    mask = np.zeros((1, 96, 128), np.bool_)
+    mask[0, 36:60, 50:74] = True
+    image[mask[0]] = (200, 40, 40)
+    monkeypatch.setattr(module, "PASTED_SHARE", 1.0)
+    monkeypatch.setattr(module, "BESIDE_SHARE", 1.0)
+    monkeypatch.setattr(module, "TWIN_SHARE", 1.0)
+    examples = ClickExamples(
+        bundled_library(), [], outlined=[MaskedPhoto("a", image, mask)], held_out=set(), size=64
+    )
+    beside, seen = 0, 0
+    for seed in range(40):
+        random = random_module.Random(seed)
+        scene = examples._from_masks(examples.outlined, random)
+        (own,), pasted = scene.own, scene.pasted
+        if own.sum() < 40 or not pasted or pasted[0].sum() < 40:
+            continue
+        seen += 1
+        beside += bool((cv2.dilate(own.astype(np.uint8), np.ones((7, 7))) > 0)[pasted[0]].any())
+        assert not (own & pasted[0]).any(), "what is on top hides the other"
+        example = examples._finished(scene, 1, random)
+        np.testing.assert_array_equal(example.masks[2], pasted[0])
+    assert seen > 20 and beside > 0.8 * seen
 
 
 def test_cut_outs_of_held_out_scenes_are_left_away() -> None:

@@ -29,10 +29,15 @@ Bools = npt.NDArray[np.bool_]
 TRUE_SHARE = 0.35
 OUTLINED_SHARE = 0.4  # the rest is composed, and so is what there is nothing of
 INTERIOR_SHARE = 0.6  # of the first clicks, that are the object's most interior one
-PASTED_SHARE = 0.35  # of the examples with masks, that something else is pasted into
+PASTED_SHARE = 0.5  # of the examples with masks, that something else is pasted into
 # Of what is pasted: objects of the photos with masks, real cut-outs, drawn ones (emoji); what there is none of leaves its
 # share to the others.
 PASTED_KINDS = (0.4, 0.3, 0.3)
+# People of a group, cars in a row: what looks alike and touches is told apart by its rim alone.
+BESIDE_SHARE = 0.5  # of what is pasted where objects are, that comes to stand at the rim of one, about as large
+# Of that, and of all that is pasted into photos with masks, what is an object of the same picture once more.
+TWIN_SHARE = 0.6
+MOST_FILLED = 0.5  # of the picture, for an object to have room beside it
 # Powers of 2. A photo may be full of its object, or the object a speck in it.
 WINDOW_SCALES = (0.1, 2.0)  # side of the window, in lengths of an object with a true mask
 MAIN_SCALES, SMALL_SCALES = (
@@ -57,6 +62,19 @@ class ClickExample:
     masks: Bools
     known: Bools
     place: tuple[int, int]
+
+
+@dataclass
+class _Scene:
+    """image (S, S, 3); what is seen (S, S) of the photo's own objects, and of what was pasted over them."""
+
+    image: Bytes
+    own: list[Bools]
+    pasted: list[Bools]
+
+    @property
+    def objects(self) -> list[Bools]:
+        return [*self.own, *self.pasted]
 
 
 class ClickExamples:
@@ -92,23 +110,24 @@ class ClickExamples:
         for _ in range(20):
             kind = random.random()
             if self.photos and kind < TRUE_SHARE:
-                image, objects = self._from_masks(self.photos, random)
+                scene = self._from_masks(self.photos, random)
             elif self.outlined and kind >= 1 - OUTLINED_SHARE:
-                image, objects = self._from_masks(self.outlined, random)
+                scene = self._from_masks(self.outlined, random)
             else:
-                image, objects = self._composed(random)
+                scene = self._composed(random)
+            objects = scene.objects
             shown = [index for index, area in enumerate(objects) if area.sum() >= MIN_AREA]
             if shown:
                 # An object that fills the example leaves nothing to tell it from.
                 shown = [i for i in shown if objects[i].mean() < 0.85] or shown
                 weights = [float(objects[i].sum()) ** 0.5 for i in shown]
                 (index,) = random.choices(shown, weights)
-                return self._finished(image, objects, index, random)
+                return self._finished(scene, index, random)
         raise RuntimeError("twenty examples without an object; expected pictures of objects")
 
     def _from_masks(
         self, scenes: Sequence[Sequence[MaskedPhoto]], random: random_module.Random
-    ) -> tuple[Bytes, list[Bools]]:
+    ) -> _Scene:
         photo = random.choice(random.choice(scenes))
         height, width = photo.image.shape[:2]
         target = random.choice(photo.objects)
@@ -124,14 +143,18 @@ class ClickExamples:
         middle_y = min(max(middle_y, side / 2), max(height - side / 2, side / 2))
         matrix = _window(self.size, side, (middle_x, middle_y), random)
         image = self._warped(photo.image, matrix, border=cv2.BORDER_REFLECT_101)
-        objects = [
-            self._warped(area.astype(np.uint8) * 255, matrix) > 127 for area in photo.objects
-        ]
+        own = [self._warped(area.astype(np.uint8) * 255, matrix) > 127 for area in photo.objects]
+        scene = _Scene(image, own, [])
         if random.random() < PASTED_SHARE:
-            image, objects = self._paste(image, objects, random, scales=SMALL_SCALES)
-        return image, objects
+            if random.random() < TWIN_SHARE:
+                cutout = _cut_out(photo.image, random.choice(photo.objects))
+            else:
+                cutout = self._cutout(random)
+            beside = random.random() < BESIDE_SHARE
+            self._paste(scene, cutout, random, scales=SMALL_SCALES, beside=beside)
+        return scene
 
-    def _composed(self, random: random_module.Random) -> tuple[Bytes, list[Bools]]:
+    def _composed(self, random: random_module.Random) -> _Scene:
         photo = random.choice(self.backgrounds)
         height, width = photo.shape[:2]
         side = min(height, width) * random.uniform(0.5, 1.0)
@@ -142,26 +165,41 @@ class ClickExamples:
         image = self._warped(
             photo, _window(self.size, side, middle, random), cv2.BORDER_REFLECT_101
         )
-        objects: list[Bools] = []
+        scene = _Scene(image, [], [])
+        cutouts: list[Bytes] = []
         for number in range(random.choice((1, 1, 2, 2, 3, 4))):
+            beside = number > 0 and random.random() < BESIDE_SHARE
+            twin = beside and random.random() < TWIN_SHARE
+            cutouts.append(random.choice(cutouts) if twin else self._cutout(random))
             scales = SMALL_SCALES if number else MAIN_SCALES
-            image, objects = self._paste(image, objects, random, scales=scales)
-        return image, objects
+            self._paste(scene, cutouts[-1], random, scales=scales, beside=beside)
+        return scene
 
     def _paste(
         self,
-        image: Bytes,
-        objects: list[Bools],
+        scene: _Scene,
+        cutout: Bytes,
         random: random_module.Random,
         *,
         scales: tuple[float, float],
-    ) -> tuple[Bytes, list[Bools]]:
-        """A cut-out on top, of a longest side of S times 2 to the power of `scales`; what it hides is no longer part of the objects below."""
-        cutout = self._cutout(random)
-        size = self.size
-        longest = size * 2.0 ** random.uniform(*scales)
-        scale = longest / max(cutout.shape[:2])
-        angle = random.gauss(0, 12) if random.random() < 0.7 else random.uniform(-180, 180)
+        beside: bool = False,
+    ) -> None:
+        """A cut-out (h, w, 4) on top; what it hides is no longer part of the objects below.
+
+        Its longest side is S times 2 to the power of `scales`. `beside`: at the rim of an object instead, and about as
+        large; wherever none has room beside it, as otherwise.
+        """
+        size, image = self.size, scene.image
+        neighbours = [a for a in scene.objects if a.sum() >= MIN_AREA and a.mean() < MOST_FILLED]
+        if beside and neighbours:
+            scale, place = _at_the_rim(random.choice(neighbours), cutout, random)
+            angle = random.gauss(0, 8)
+        else:
+            longest = size * 2.0 ** random.uniform(*scales)
+            scale = longest / max(cutout.shape[:2])
+            reach = 0.2 if longest > 0.7 * size else 0.45  # a large object keeps its middle in view
+            place = np.array([0.5 + random.uniform(-reach, reach) for _ in range(2)]) * size
+            angle = random.gauss(0, 12) if random.random() < 0.7 else random.uniform(-180, 180)
         stretch = 2.0 ** random.uniform(-0.25, 0.25)
         turn = np.deg2rad(angle)
         linear = (
@@ -170,8 +208,6 @@ class ClickExamples:
             @ np.diag([stretch * random.choice((-1, 1)), 1 / stretch])
         )
         centre = np.array([cutout.shape[1], cutout.shape[0]]) / 2
-        reach = 0.2 if longest > 0.7 * size else 0.45  # a large object keeps its middle in view
-        place = np.array([0.5 + random.uniform(-reach, reach) for _ in range(2)]) * size
         matrix = np.concatenate([linear, (place - linear @ centre)[:, None]], axis=1)
         source = _softened(cutout, scale)
         layer = self._warped(source, matrix).astype(np.float32)
@@ -181,7 +217,7 @@ class ClickExamples:
         alpha = opacity[..., None]
         cover: Bools = alpha[..., 0] > 0.5
         if cover.sum() < MIN_AREA:
-            return image, objects
+            return
         colour = layer[..., :3]
         ground = image[cover].mean(axis=0)
         shift = random.uniform(0, 0.6) * (ground - colour[cover].mean(axis=0))
@@ -189,8 +225,9 @@ class ClickExamples:
         mean = colour[cover].mean(axis=0)
         colour = (colour - mean) * contrast + mean + shift
         mixed = image + alpha * (colour - image)
-        objects = [area & ~cover for area in objects]
-        return np.clip(mixed, 0, 255).astype(np.uint8), [*objects, cover]
+        scene.image = np.clip(mixed, 0, 255).astype(np.uint8)
+        scene.own = [area & ~cover for area in scene.own]
+        scene.pasted = [*(area & ~cover for area in scene.pasted), cover]
 
     def _cutout(self, random: random_module.Random) -> Bytes:
         """(h, w, 4): an object of a photo with masks, or one of the library's cut-outs."""
@@ -203,17 +240,16 @@ class ClickExamples:
             return _cut_out(photo.image, random.choice(photo.objects))
         return random.choice(self.real if kind == "real" else self.drawn)
 
-    def _finished(
-        self, image: Bytes, objects: list[Bools], index: int, random: random_module.Random
-    ) -> ClickExample:
-        target = objects[index]
-        image = _disturbed(image, random)
+    def _finished(self, scene: _Scene, index: int, random: random_module.Random) -> ClickExample:
+        target = scene.objects[index]
+        image = _disturbed(scene.image, random)
         inside = most_interior(target) if random.random() < INTERIOR_SHARE else None
         place = somewhere_inside(target, random) if inside is None else inside
         part = _part_of(image, target, place, random.uniform(*PART_TOLERANCES))
         near = cv2.dilate(target.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
         whole = target.copy()
-        for area in objects:
+        # What was pasted belongs to nothing that it touches.
+        for area in scene.own if index < len(scene.own) else []:
             if (area & near).any():
                 whole |= area
         found = part is not None
@@ -254,6 +290,20 @@ def _window(
     )
     offset = np.array([size / 2, size / 2]) - linear @ np.array(middle)
     return np.concatenate([linear, offset[:, None]], axis=1)
+
+
+def _at_the_rim(
+    neighbour: Bools, cutout: Bytes, random: random_module.Random
+) -> tuple[float, npt.NDArray[np.float64]]:
+    """Scale and middle (x, y) for a cut-out (h, w, 4) to touch an object (S, S) or hide a part of it, mostly at its side."""
+    x, y, width, height = cv2.boundingRect(neighbour.astype(np.uint8))
+    scale = max(width, height) / max(cutout.shape[:2]) * 2.0 ** random.uniform(-0.6, 0.5)
+    extents = np.array([width, height])
+    apart = (extents + scale * np.array([cutout.shape[1], cutout.shape[0]])) / 2
+    along = int(random.random() < 0.25)
+    offset = extents * random.gauss(0, 0.12)
+    offset[along] = apart[along] * random.uniform(0.5, 1.0) * random.choice((-1, 1))
+    return scale, np.array([x, y]) + extents / 2 + offset
 
 
 def _cut_out(image: Bytes, target: Bools) -> Bytes:
