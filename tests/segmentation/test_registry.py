@@ -18,7 +18,9 @@ from huggingface_hub import constants
 
 from follow_your_click.errors import ModelError
 from follow_your_click.models import hub
+from follow_your_click.models.click_network import ClickNetwork
 from follow_your_click.segmentation import GrabCutSegmenter
+from follow_your_click.segmentation.click import ClickSegmenter
 from follow_your_click.segmentation.registry import HUB_IDS, SEGMENTER_NAMES, load_segmenter
 from follow_your_click.segmentation.sam import SamSegmenter
 
@@ -92,6 +94,20 @@ def test_a_folder_is_a_segmenter_of_the_kind_it_holds(
     segmenter = load_segmenter(str(tiny_checkpoint(kind)), device="cpu")
     assert isinstance(segmenter, SamSegmenter)
     assert segmenter.model.config.model_type == kind
+
+
+def test_a_folder_may_hold_a_click_network_of_ones_own(tmp_path: Path) -> None:
+    network = ClickNetwork(
+        widths=(8, 8, 8, 8), blocks=(1, 1, 1, 1), decoder_widths=(8, 8, 8, 8), similarity_heads=2
+    )
+    network.save_pretrained(tmp_path)
+    segmenter = load_segmenter(str(tmp_path), device="cpu")
+    assert isinstance(segmenter, ClickSegmenter)
+    segmenter.set_image(np.zeros((40, 40, 3), np.uint8))
+    assert segmenter.predict(point_coords=np.array([[2, 3]], np.float32)).masks[0, 3, 2]
+    (tmp_path / "diffusion_pytorch_model.safetensors").write_bytes(b"broken")
+    with pytest.raises(ModelError, match="does not hold a ClickNetwork"):
+        load_segmenter(str(tmp_path), device="cpu")
 
 
 @pytest.mark.parametrize("name", ["sam", "sam2", "sam3"])

@@ -44,6 +44,14 @@ def load_component(kind: type[Model], location: str | Path) -> Model:
     return model
 
 
+def holds_component(folder: Path, kind: str) -> bool:
+    """Whether a folder, if it is one, was written by a class of that name."""
+    try:
+        return _saved_class(folder) == kind
+    except ModelError:
+        return False
+
+
 def _saved_class(folder: Path) -> str:
     """The class that a model was saved from. Diffusers itself would fill another one with random weights."""
     try:

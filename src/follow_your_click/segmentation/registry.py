@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from follow_your_click.errors import ModelError
 from follow_your_click.segmentation.base import Segmenter
 
@@ -19,7 +21,8 @@ def load_segmenter(name: str = "embedded", *, device: str | None = None) -> Segm
 
     Args:
         name: "embedded", which comes with the package; "grabcut", which needs no weights; "sam", "sam2"
-            or "sam3"; or a folder or hub id of a SAM, SAM 2 or SAM 3 checkpoint.
+            or "sam3"; a folder with a click network that `fyc train mini-click` wrote; or a folder or hub id of a SAM,
+            SAM 2 or SAM 3 checkpoint.
         device: where the network runs, None for the best there is; GrabCut runs on the CPU.
 
     Raises:
@@ -34,6 +37,13 @@ def load_segmenter(name: str = "embedded", *, device: str | None = None) -> Segm
         from follow_your_click.segmentation.grabcut import GrabCutSegmenter
 
         return GrabCutSegmenter()
+    from follow_your_click.models.checkpoints import holds_component
+
+    folder = Path(name).expanduser()
+    if holds_component(folder, "ClickNetwork"):
+        from follow_your_click.segmentation.click import ClickSegmenter
+
+        return ClickSegmenter.from_pretrained(folder, device=device)
     from follow_your_click.segmentation.hub_weights import looks_like_checkpoint
     from follow_your_click.segmentation.sam import SamSegmenter
 
