@@ -220,11 +220,12 @@ def _at_clicks(
 def print_table(name: str, summary: dict[str, object], clicks: Sequence[int]) -> None:
     print(f"{name}: {summary['masks']} masks, {summary['scenes']} scenes")
     head = "".join(f"{f'IoU@{count}':<27}" for count in clicks)
-    print(f"  {'':<20}{head}set_image s  s per click")
     methods = summary["methods"]
     assert isinstance(methods, dict)
+    width = max(20, *(len(method) + 2 for method in methods))
+    print(f"  {'':<{width}}{head}set_image s  s per click")
     for method, row in methods.items():
-        line = f"  {method:<20}"
+        line = f"  {method:<{width}}"
         for count in clicks:
             low, high = row[f"iou_{count}_interval"]
             line += f"{row[f'iou_{count}']:.3f} ({low:.3f} ... {high:.3f})".ljust(27)
