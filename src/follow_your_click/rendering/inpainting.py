@@ -25,8 +25,9 @@ IntArray = npt.NDArray[np.intp]
 # All of these were chosen on cut-outs pasted over 40 held-out photos, where what is behind is known.
 RADIUS = 2  # of a piece: 5 x 5
 WIDTH = 2 * RADIUS + 1
-# Of matching and mixing, for each level; the last has the picture's side, each one before half of the next one's.
-ROUNDS = (6, 2)
+# Of matching and mixing, for each level; the last has the picture's side, each one before half of the next one's. What the
+# next one takes over at first is all that the finest one needs.
+ROUNDS = (6, 0)
 KEPT = 24  # of the D values of a piece, after turning them to their main axes
 FADING = 1.3  # by which a place counts less for each step away from what is known
 BUSYNESS = 4.0  # weight of the mean change per pixel against a grey level
