@@ -38,7 +38,7 @@ CLIPS = (
     (
         "insect, wings",
         "caltech-butterfly-0025.jpg",
-        "click=212,131; granularity=whole; prompt=flap its wings",
+        "click=170,140; click=260,120; prompt=flap its wings",
     ),
     (
         "water",
