@@ -208,6 +208,11 @@ def sharp_background(
         for at in (filled.places, filled.sources)
     )
     _add_detail(result, photo, soft_photo, grid, box, places, sources, weights[chosen])
+    # Beside what was hidden the photo itself is known, finer than the window's cells.
+    left, top, right, bottom = box
+    share = grid.upsample(background.hidden, box, cv2.INTER_LINEAR)[..., None]
+    still = photo[top:bottom, left:right].astype(np.float32)
+    result = still + share * (result - still)
     return np.asarray(np.clip(np.rint(result), 0, 255), np.uint8)
 
 

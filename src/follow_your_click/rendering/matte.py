@@ -19,6 +19,9 @@ CONTRAST = (18.0, 50.0)
 # Width (standard deviation, px) by which a mask's edge is softened, so that a hard one has no stairs.
 EDGE_SOFTNESS = 0.6
 
+# px: how far beyond the band an edge still shows in the photo, by sharpening and compression.
+RINGING = 2
+
 # Mean difference of matte and mask along an edge from which the mask is held to be off; tuned.
 DISAGREEMENT = (0.06, 0.2)
 
@@ -31,7 +34,7 @@ class Matte:
         alpha: float32 (h, w), 0 ... 1.
         colours: uint8 (h, w, 3), the photo, with the background's share taken out along the edge.
         rim: float32 (h, w), 1 where the object's colour is mixed in: the matte and a pixel or two.
-        reach: float32 (h, w), 1 where it may be if the mask is off: the matte and the whole band.
+        reach: float32 (h, w), 1 where it may be if the mask is off: the matte, the whole band and what rings beside it.
     """
 
     alpha: Float32Array
@@ -95,7 +98,7 @@ def cut_matte(
     colours = np.where(keep[..., None], image, colours)
     on_step()
     rim = _widen(alpha, max(1, band // 2), max(0.7, 0.2 * band))
-    reach = _widen(alpha, band, max(0.7, 0.35 * band))
+    reach = _widen(alpha, band + RINGING, max(0.7, 0.35 * band))
     return Matte(alpha, np.clip(np.rint(colours), 0, 255).astype(np.uint8), rim, reach)
 
 
