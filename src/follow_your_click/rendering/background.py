@@ -25,7 +25,7 @@ from follow_your_click.rendering.grid import (
     fill,
     smoothstep,
 )
-from follow_your_click.rendering.inpainting import fill_hole
+from follow_your_click.rendering.inpainting import BoolArray, Filled, fill_hole
 
 Box = tuple[int, int, int, int]
 
@@ -173,34 +173,20 @@ def sharp_background(
         box: photo pixels to make, (x0, y0, x1, y1), ends exclusive.
         model_size: side of the generated frames, px: as fine as that they are kept where they are believed.
     """
-    hidden = _feature(background.hidden) > 0.02
-    usable = (_feature(inside) > 0.98) & ~hidden
-    near = cv2.dilate(_feature(needed), np.ones((2 * SPARE + 1,) * 2, np.uint8)) > 0.02
-    clear, generated = _feature(full_photo), _feature(background.colours)
-    evidence = _feature(background.evidence)
-    levels = np.clip(np.rint(clear), 0, 255).astype(np.uint8)
-    unknown = (~usable).astype(np.uint8)
-    continued = cv2.inpaint(levels, unknown, CONTINUED_FROM, cv2.INPAINT_TELEA)
-    guess = continued + evidence[..., None] * (generated - continued)
-    believed = evidence > 0.5
-    filled = fill_hole(
-        np.where(hidden[..., None], guess, clear),
-        hidden & near,
-        usable,
-        fixed=[believed & (side <= model_size) for side in (FEATURE_SIZE // 2, FEATURE_SIZE)],
-    )
+    believed = _feature(background.evidence) > 0.5
+    kept = [believed & (side <= model_size) for side in (FEATURE_SIZE // 2, FEATURE_SIZE)]
+    filled = _fill(background, full_photo, needed, inside, kept)
     x, y = filled.places.T
-    kept = believed[y, x] & (model_size >= FEATURE_SIZE)
-    weights = np.where(kept, np.exp(-filled.differences / UNLIKE**2), 1).astype(np.float32)
+    likeness = np.exp(-filled.differences / UNLIKE**2)
+    weights = np.where(kept[-1][y, x], likeness, 1).astype(np.float32)
     # What is generated keeps its own detail as far as it finds none like it in the photo.
     own = np.zeros((FEATURE_SIZE, FEATURE_SIZE), np.float32)
     own[y, x] = 1 - weights
-    made = background.colours.copy()
-    detail = made[INNER, INNER] - _on_grid(generated)
+    made, soft_photo = background.colours.copy(), full_photo.copy()
+    detail = made[INNER, INNER] - _on_grid(_feature(made))
     made[INNER, INNER] = _on_grid(filled.image) + _on_grid(own)[..., None] * detail
+    soft_photo[INNER, INNER] = _on_grid(_feature(full_photo))
     result = grid.upsample(made, box, cv2.INTER_CUBIC)
-    soft_photo = full_photo.copy()
-    soft_photo[INNER, INNER] = _on_grid(clear)
     chosen = (x % STEP == 0) & (y % STEP == 0)
     cell = WINDOW_CELLS / FEATURE_SIZE
     places, sources = (
@@ -214,6 +200,30 @@ def sharp_background(
     still = photo[top:bottom, left:right].astype(np.float32)
     result = still + share * (result - still)
     return np.asarray(np.clip(np.rint(result), 0, 255), np.uint8)
+
+
+def _fill(
+    background: Background,
+    full_photo: Float32Array,
+    needed: Float32Array,
+    inside: Float32Array,
+    kept: list[BoolArray],
+) -> Filled:
+    """What was hidden, as far as needed, at `FEATURE_SIZE`, beginning with what is generated or goes on from around.
+
+    `kept`: for each level, where what is generated stays.
+    """
+    hidden = _feature(background.hidden) > 0.02
+    usable = (_feature(inside) > 0.98) & ~hidden
+    near = cv2.dilate(_feature(needed), np.ones((2 * SPARE + 1,) * 2, np.uint8)) > 0.02
+    clear = _feature(full_photo)
+    levels = np.clip(np.rint(clear), 0, 255).astype(np.uint8)
+    unknown = (~usable).astype(np.uint8)
+    continued = cv2.inpaint(levels, unknown, CONTINUED_FROM, cv2.INPAINT_TELEA)
+    evidence = _feature(background.evidence)[..., None]
+    guess = continued + evidence * (_feature(background.colours) - continued)
+    start = np.where(hidden[..., None], guess, clear)
+    return fill_hole(start, hidden & near, usable, fixed=kept)
 
 
 def _feature(field: Float32Array) -> Float32Array:
