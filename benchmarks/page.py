@@ -21,6 +21,7 @@ from typing import Any
 
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 from serving import served
 
 ROOT = Path(__file__).parents[1]
@@ -32,6 +33,7 @@ PLACES = (
     (0.5, 0.5),
 )  # shares of width and height
 CANCEL_AFTER = (0.1, 0.3, 0.6, 1.0, 1.5, 2.5, 4.0)  # seconds
+PATIENCE = 180_000  # ms
 LARGE = 4240, 2832  # px, 12 megapixels
 
 
@@ -59,6 +61,7 @@ def timed(page: Page, act: Callable[[], object]) -> float:
 def visit(browser: Browser, address: str, photo: Path) -> dict[str, Any]:
     """All waits of one visitor."""
     page = browser.new_page(viewport={"width": 1280, "height": 800})
+    page.set_default_timeout(PATIENCE)
     page.goto(address)
     page.wait_for_selector("#photo .stage")
     figures: dict[str, Any] = {"photo": photo.name}
@@ -92,9 +95,13 @@ def visit(browser: Browser, address: str, photo: Path) -> dict[str, Any]:
         page.wait_for_timeout(1000 * delay)
         if not page.locator("#cancel").is_visible():
             break  # done already
-        stage = page.locator("#result .words").first.text_content(timeout=1000)
+        words = page.locator("#result .words").all_text_contents()
+        stage = words[0] if words else "not shown yet"
         started = time.monotonic()
-        page.click("#cancel")
+        try:
+            page.click("#cancel", timeout=2000)
+        except PlaywrightTimeout:
+            break  # done meanwhile
         page.wait_for_selector("#cancel", state="hidden")
         figures["cancel"].append([stage, time.monotonic() - started])
     page.close()
