@@ -8,6 +8,7 @@ Axes: L frames, g grid cells, n = FEATURE_SIZE rows and columns of feature cells
 C = 3.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
@@ -48,6 +49,7 @@ DECODER_BLUR = 2.0
 FEATURE_SIZE = 128
 STEP = 2
 CONTINUED_FROM = 3  # such cells around a hole, from which it is filled to begin with
+WINDOWS_A_STEP = 256  # of detail, between which the work can be ended
 SPARE = 10  # cells of that size beyond what is needed, that are filled too
 
 # Mean squared difference (grey levels) of a generated piece and the photo's most like it, at which the photo's detail
@@ -160,6 +162,7 @@ def sharp_background(
     box: Box,
     *,
     model_size: int,
+    on_step: Callable[[], None] = lambda: None,
 ) -> UInt8Array:
     """The background on the photo pixels of a box, made of pieces of the photo: uint8 (h, w, 3).
 
@@ -172,10 +175,12 @@ def sharp_background(
         grid: where the cells lie in the photo.
         box: photo pixels to make, (x0, y0, x1, y1), ends exclusive.
         model_size: side of the generated frames, px: as fine as that they are kept where they are believed.
+        on_step: called between the costly steps; what it raises ends the work.
     """
     believed = _feature(background.evidence) > 0.5
     kept = [believed & (side <= model_size) for side in (FEATURE_SIZE // 2, FEATURE_SIZE)]
     filled = _fill(background, full_photo, needed, inside, kept)
+    on_step()
     x, y = filled.places.T
     likeness = np.exp(-filled.differences / UNLIKE**2)
     weights = np.where(kept[-1][y, x], likeness, 1).astype(np.float32)
@@ -193,7 +198,8 @@ def sharp_background(
         (cell * (at[chosen] + 0.5) - 0.5).astype(np.float32)
         for at in (filled.places, filled.sources)
     )
-    _add_detail(result, photo, soft_photo, grid, box, places, sources, weights[chosen])
+    _add_detail(result, photo, soft_photo, grid, box, places, sources, weights[chosen], on_step)
+    on_step()
     # Beside what was hidden the photo itself is known, finer than the window's cells.
     left, top, right, bottom = box
     share = grid.upsample(background.hidden, box, cv2.INTER_LINEAR)[..., None]
@@ -247,6 +253,7 @@ def _add_detail(
     places: Float32Array,
     sources: Float32Array,
     weights: Float32Array,
+    on_step: Callable[[], None],
 ) -> None:
     """Add the photo's detail around each source to the result around its place, overlapping."""
     half = max(1, round(STEP * WINDOW_CELLS / FEATURE_SIZE * grid.cell))
@@ -258,7 +265,9 @@ def _add_detail(
     origin = np.array([grid.x0, grid.y0]) + RING_CELLS * grid.cell
     corners = np.rint(places * grid.cell + origin).astype(np.intp) - half
     shifts = np.rint((sources - places) * grid.cell).astype(np.intp)
-    for (x, y), (dx, dy), weight in zip(corners, shifts, weights, strict=True):
+    for number, ((x, y), (dx, dy), weight) in enumerate(zip(corners, shifts, weights, strict=True)):
+        if number % WINDOWS_A_STEP == 0:
+            on_step()
         left, right = max(x, box[0], -dx), min(x + 2 * half, box[2], width - dx)
         top, bottom = max(y, box[1], -dy), min(y + 2 * half, box[3], height - dy)
         if left >= right or top >= bottom:

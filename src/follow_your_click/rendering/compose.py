@@ -151,7 +151,9 @@ def render(
     background = read_background(frames, soft_photo, coarse_mask, inside, layers.moved)
     needed = needed_background(coarse_mask, layers.moved)
     sharp = sharp_background(
-        photo, background, full_photo, needed, inside, grid, box, model_size=plan.model_size
+        *(photo, background, full_photo, needed, inside, grid, box),
+        model_size=plan.model_size,
+        on_step=on_step,
     )
     on_step()
     far = left + matte.alpha.shape[1] == shape[1], top + matte.alpha.shape[0] == shape[0]
