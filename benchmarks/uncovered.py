@@ -27,6 +27,7 @@ from PIL import Image
 
 from follow_your_click import Animator, Region
 from follow_your_click.data.photos import is_held_out
+from follow_your_click.evaluation.figures import bootstrap_interval, mean
 from follow_your_click.models.checkpoints import load_component
 from follow_your_click.models.click_network import STRIDE, ClickNetwork
 
@@ -44,7 +45,6 @@ SIDES = (0.35, 0.6)  # of the pasted cut-out, in short sides of the photo
 FLOWERS = 8  # photos at most: half of the folder is flowers
 SEEN = 224  # px: long side at which the encoder looks
 TILE = 160  # px
-RESAMPLES = 10_000
 
 
 def compositions(data: Path, count: int) -> list[tuple[Pixels, Pixels, Mask]]:
@@ -124,11 +124,11 @@ def main() -> None:
         if uncovered.sum() < 100:
             continue
         hidden = cv2.dilate(mask.astype(np.uint8), around)
-        mean = np.where(hidden[..., None] > 0, photo[hidden == 0].mean(axis=0), photo)
+        flat = np.where(hidden[..., None] > 0, photo[hidden == 0].mean(axis=0), photo)
         fills = {
             "clip": clip.frame(-1),
             "OpenCV": cv2.inpaint(photo, hidden, 3, cv2.INPAINT_TELEA),
-            "mean colour": mean.astype(np.uint8),
+            "mean colour": flat.astype(np.uint8),
         }
         for name, fill in fills.items():
             shown = np.where(uncovered[..., None], fill, behind)
@@ -143,17 +143,13 @@ def main() -> None:
             rows.append(np.concatenate([cv2.resize(tile, (TILE, TILE)) for tile in tiles], axis=1))
     print("| | difference | detail | likeness | photos |\n| --- | --- | --- | --- | --- |")
     for name, found in figures.items():
-        values = np.array(found)
-        picks = np.random.default_rng(0).integers(0, len(values), (RESAMPLES, len(values)))
-        means = values[picks].mean(axis=1)
-        spans = [values.mean(axis=0), *np.percentile(means, (2.5, 97.5), axis=0)]
         cells = []
-        for of_all, low, high in zip(*spans, strict=True):
-            low_high = (of_all, low, high)
-            shown = np.exp(low_high) if len(cells) == 1 else np.array(low_high)
-            digits = 2 if cells else 1
-            cells.append(f"{shown[0]:.{digits}f} ({shown[1]:.{digits}f} to {shown[2]:.{digits}f})")
-        print(f"| {name} | {' | '.join(cells)} | {len(values)} |")
+        for number, column in enumerate(np.array(found).T[..., None]):
+            spread = np.array([mean(column), *bootstrap_interval(column, mean)])
+            middle, low, high = np.exp(spread) if number == 1 else spread
+            digits = 2 if number else 1
+            cells.append(f"{middle:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})")
+        print(f"| {name} | {' | '.join(cells)} | {len(found)} |")
     if arguments.out is not None:
         half = (len(rows) + 1) // 2
         columns = [np.concatenate(part) for part in (rows[:half], rows[half:]) if part]

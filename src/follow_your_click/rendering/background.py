@@ -26,7 +26,7 @@ from follow_your_click.rendering.grid import (
     fill,
     smoothstep,
 )
-from follow_your_click.rendering.inpainting import BoolArray, Filled, fill_hole
+from follow_your_click.rendering.inpainting import BoolArray, Filled, fill_hole, level_sides
 
 Box = tuple[int, int, int, int]
 
@@ -178,7 +178,7 @@ def sharp_background(
         on_step: called between the costly steps; what it raises ends the work.
     """
     believed = _feature(background.evidence) > 0.5
-    kept = [believed & (side <= model_size) for side in (FEATURE_SIZE // 2, FEATURE_SIZE)]
+    kept = [believed & (side <= model_size) for side in level_sides(FEATURE_SIZE)]
     filled = _fill(background, full_photo, needed, inside, kept)
     on_step()
     x, y = filled.places.T

@@ -50,6 +50,11 @@ class Filled:
     differences: Float32Array
 
 
+def level_sides(side: int) -> list[int]:
+    """The sides of the levels of a picture of a side, the coarsest first."""
+    return [side >> halvings for halvings in reversed(range(len(ROUNDS)))]
+
+
 def fill_hole(
     image: Float32Array, hole: BoolArray, usable: BoolArray, *, fixed: Sequence[BoolArray] = ()
 ) -> Filled:
@@ -60,13 +65,12 @@ def fill_hole(
         hole: bool (n, n).
         usable: bool (n, n), what pieces may be taken from; the hole never is. Where there is no whole piece, the hole stays
             as it is, and there are no places.
-        fixed: for each level, the coarsest first, what of the hole (n, n) its guess is to stay in; nothing by default.
+        fixed: for each of `level_sides`, what of the hole (n, n) its guess is to stay in; nothing by default.
     """
     usable = usable & ~hole
     features = np.concatenate([image, _busyness(image, usable)], axis=2)
     level: _Level | None = None
-    for index, rounds in enumerate(ROUNDS):
-        side = len(image) >> (len(ROUNDS) - 1 - index)
+    for index, (side, rounds) in enumerate(zip(level_sides(len(image)), ROUNDS, strict=True)):
         kept = fixed[index] if fixed else np.zeros_like(hole)
         finer = _Level(
             _resized(features, side),
@@ -94,7 +98,7 @@ class _Level:
 
     Args:
         features: float32 (n, n, 5), a guess in the hole.
-        hole, kept, usable: bool (n, n); kept: what of the hole does not change.
+        hole, kept, usable: bool (n, n); kept: what of the hole does not change; usable: nothing of the hole.
     """
 
     def __init__(
@@ -108,7 +112,7 @@ class _Level:
         self.place_at = _numbered(self.places, self.side)
         depth = cv2.distanceTransform(hole.astype(np.uint8), cv2.DIST_L2, 3)
         self.trust = np.asarray(FADING ** -depth[self.places[:, 1], self.places[:, 0]], np.float32)
-        whole = cv2.erode((usable & ~hole).astype(np.uint8), around, borderValue=0) > 0
+        whole = cv2.erode(usable.astype(np.uint8), around, borderValue=0) > 0
         self.piece_places = _where(whole)
         self.piece_at = _numbered(self.piece_places, self.side)
         pieces = _pieces(features, self.piece_places)

@@ -40,7 +40,7 @@ def load_segmenter(name: str = "embedded", *, device: str | None = None) -> Segm
     from follow_your_click.models.checkpoints import holds_component
 
     folder = Path(name).expanduser()
-    if holds_component(folder, "ClickNetwork"):
+    if name not in HUB_IDS and holds_component(folder, "ClickNetwork"):
         from follow_your_click.segmentation.click import ClickSegmenter
 
         return ClickSegmenter.from_pretrained(folder, device=device)

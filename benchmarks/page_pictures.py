@@ -1,6 +1,6 @@
 """Make the documentation's pictures of the page anew, in a real browser: docs/page-*.jpg.
 
-    python scripts/page_pictures.py [--out FOLDER]
+    python benchmarks/page_pictures.py [--out FOLDER]
 
 Starts `fyc app` and a headless Chromium (CHROMIUM names another program) on this machine. Needs the extras "app" and "dev".
 """
@@ -10,19 +10,12 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 
 from PIL import Image, ImageChops
 from playwright.sync_api import Page, sync_playwright
+from serving import served
 
 ROOT = Path(__file__).parent.parent
 PHOTO = ROOT / "examples" / "rocket.jpg"
@@ -32,26 +25,6 @@ WIDE, PHONE = (1280, 620), (380, 1330)  # px
 WIDTHS = {"wide": 1000, "phone": 280}  # px, of the pictures
 AFTER = 1.6  # seconds into the clip
 MARGIN = 16  # px
-
-
-@contextmanager
-def served() -> Iterator[str]:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    address = f"http://127.0.0.1:{port}"
-    words = ["-m", "follow_your_click", "app", "--port", str(port)]
-    server = subprocess.Popen([sys.executable, *words], stderr=subprocess.DEVNULL)
-    try:
-        while server.poll() is None:
-            try:
-                urllib.request.urlopen(address, timeout=5).close()
-                break
-            except (urllib.error.URLError, TimeoutError):
-                time.sleep(0.3)
-        yield address
-    finally:
-        server.terminate()
-        server.wait(60)
 
 
 def select(page: Page) -> None:
@@ -100,7 +73,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=ROOT / "docs")
     out = parser.parse_args().out
     program = os.environ.get("CHROMIUM") or shutil.which("chromium")
-    with served() as address, sync_playwright() as playwright:
+    with served("app") as (address, _), sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": WIDE[0], "height": WIDE[1]})
         page.goto(address)
