@@ -71,8 +71,8 @@ MOST_FRAMES = 64  # of a clip that is denoised in windows
 class RegionalAnimationOutput(BaseOutput):
     """frames: a list of B lists of F PIL images, or (B, F, H, W, 3) float 0 ... 1, or (B, F, 3, H, W), or latents.
 
-    displacement: (B, 2, F, 2 h, 2 w), from each half latent position to where it came from in frame 0, (x, y) in shares
-    of the image's sides; None if the network has no such head.
+    displacement: (B, 2, F, 4 h, 4 w), from each place of a frame, four to a latent position either way, to where it came from in
+    frame 0, (x, y) in shares of the image's sides; None if the network has no such head.
     """
 
     frames: Any

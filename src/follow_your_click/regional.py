@@ -54,7 +54,7 @@ def animate_regions(
         settings: fps, num_frames, num_inference_steps, guidance_scale, as the pipeline takes them.
 
     Returns:
-        The clip's latents (1, C, F, h, w), and each region's displacement (2, F, 2 h, 2 w) if the network states it.
+        The clip's latents (1, C, F, h, w), and each region's displacement (2, F, 4 h, 4 w) if the network states it.
     """
     one_each = len(regions) == 1 or pipeline.unet.displacement is not None
     masks = torch.stack([region.mask for region in regions])

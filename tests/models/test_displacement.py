@@ -1,11 +1,13 @@
 """Displacements: coordinates of the region, maps that can be said, what must never be said."""
 
+import itertools
 import math
 
 import pytest
 import torch
 
 from follow_your_click.models.displacement import (
+    GRIDS,
     MODES,
     SHAPES,
     DisplacementField,
@@ -13,6 +15,7 @@ from follow_your_click.models.displacement import (
     at_strength,
     finer,
     mode_courses,
+    on_grid,
     region_shapes,
     region_sizes,
     varied,
@@ -148,6 +151,15 @@ def test_words_strength_and_region_all_count_and_clips_do_not_mix():
     assert not field(texts, mask, torch.zeros(2), FRAMES).any()
 
 
+@pytest.mark.parametrize("grid", itertools.product(range(GRIDS), repeat=2))
+def test_one_grid_is_what_the_whole_says_there(grid):
+    field, strength = shaken(DisplacementField(TEXT)), torch.tensor([2.0])
+    whole = field(words(), box(), strength, FRAMES)
+    part = field(words(), box(), strength, FRAMES, grid=grid)
+    assert part.shape == (1, 2, FRAMES, 6, 8)
+    torch.testing.assert_close(part, on_grid(whole, grid), rtol=1e-4, atol=1e-5)
+
+
 def test_a_fresh_head_says_what_its_field_says_and_corrects_after_frame_0():
     head, mask = DisplacementHead(TEXT, LAST), box()
     shaken(head.field)
@@ -155,7 +167,7 @@ def test_a_fresh_head_says_what_its_field_says_and_corrects_after_frame_0():
     texts = torch.randn(1, 7, TEXT, generator=generator(2))
     strength = torch.tensor([3.0])
     stated = head.field(texts.mean(dim=1), finer(mask), strength, FRAMES)
-    assert stated.shape == (1, 2, FRAMES, 24, 32)
+    assert stated.shape == (1, 2, FRAMES, 48, 64)
     torch.testing.assert_close(head(last, mask, texts, strength), stated)
     per_frame = texts.expand(FRAMES, -1, -1)
     again = head(last, mask, per_frame, strength)

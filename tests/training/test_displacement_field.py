@@ -74,10 +74,10 @@ def test_a_batch_holds_the_geometry_of_its_clips_and_prompts_drawn_anew(configur
     built = build_objective(configure("displacement_field", {"clip_uses": 2}))
     geometry, texts = built.batch(4, seed=0, step=5)
     later, other_texts = built.batch(4, seed=0, step=6)
-    # 32 px are 4 latent positions, and 8 of the head's.
-    assert geometry.region_mask.shape == (4, 8, 8)
-    assert geometry.moving.shape == (4, 3, 8, 8)
-    assert geometry.displacement.shape == (4, 2, 3, 8, 8)
+    # 32 px are 4 latent positions, and 16 of the head's.
+    assert geometry.region_mask.shape == (4, 16, 16)
+    assert geometry.moving.shape == (4, 3, 16, 16)
+    assert geometry.displacement.shape == (4, 2, 3, 16, 16)
     # The newer half of a step is the older half of the next one, and is not rendered again.
     assert torch.equal(geometry.displacement[2:], later.displacement[:2])
     assert texts.shape == (4, 24) and not torch.equal(texts[2:], other_texts[:2])

@@ -22,9 +22,10 @@ STRENGTH_SIDE = 256  # px: a strength is in px per frame at this side (design)
 CYCLES = 8  # of the fastest motion in a clip
 MODES = 2 + 2 * CYCLES  # courses in time that a displacement is mixed from, see `mode_courses`
 SHAPES = 6  # 1, u, v, u u, u v, v v: what a displacement is made of, (u, v) relative to the region
-FINER = (
-    2  # a head states displacements at so many times the latents' resolution in either direction
-)
+# A head states displacements at so many times the latents' resolution in either direction. Its positions are read as
+# interleaved grids, so many each way, of half latent positions: what a filter sees is as large however fine they are.
+FINER = 4
+GRIDS = FINER // 2
 MOST_MENDED, LEAST_SHARE = 2.0, 0.25  # see `at_strength`
 SCALES_TRIED = 21
 MOST_STRETCHED = 2.2  # see `_most_scaled`: a face that is turned further is a smear
@@ -73,15 +74,22 @@ class DisplacementField(ModelMixin, ConfigMixin):
                 nn.init.zeros_(parameter)
 
     def forward(
-        self, motion_text: Tensor, mask: Tensor, motion_strength: Tensor, num_frames: int
+        self,
+        motion_text: Tensor,
+        mask: Tensor,
+        motion_strength: Tensor,
+        num_frames: int,
+        *,
+        grid: tuple[int, int] | None = None,
     ) -> Tensor:
         """Displacements (B, 2, F, H, W), (x, y) in shares of the window's sides.
 
         Args:
             motion_text: (B, D), the mean embedding of the motion prompt.
-            mask: (B, H, W), the region, 0 ... 1.
+            mask: (B, H, W), the region, 0 ... 1; `FINER` positions for each of the latents.
             motion_strength: (B,) px per frame at a window of 256.
             num_frames: F.
+            grid: row and column, below `GRIDS`, of the one grid that is wanted, see `on_grid`; None: all positions.
         """
         # Outside the range of half precision and bfloat16: the centre of a region, small strengths.
         mask, strength = mask.float(), motion_strength.float()
@@ -92,22 +100,34 @@ class DisplacementField(ModelMixin, ConfigMixin):
         known = self.act(self.linear_middle(known))
         whole = self.linear_out(known).unflatten(1, (2, SHAPES, MODES)) @ courses.T
         position = torch.cat([shapes, mask.unsqueeze(1)], dim=1).to(motion_text)
+        if grid is None:
+            own = position.new_empty(len(mask), 2 * MODES, *mask.shape[1:])
+            for row in range(GRIDS):
+                for column in range(GRIDS):
+                    part = self._of_positions(on_grid(position, (row, column)), known)
+                    on_grid(own, (row, column))[:] = part
+        else:
+            own, shapes = self._of_positions(on_grid(position, grid), known), on_grid(shapes, grid)
+        own = rearrange(own, "b (two m) h w -> b two h w m", two=2) @ courses.T
+        ways = torch.einsum("bdkf,bkhw->bdfhw", whole.float(), shapes)
+        ways = ways + rearrange(own.float(), "b two h w f -> b two f h w")
+        reach = strength * ((num_frames - 1) / STRENGTH_SIDE)
+        return ways * reach.reshape(-1, 1, 1, 1, 1)
+
+    def _of_positions(self, position: Tensor, known: Tensor) -> Tensor:
+        """How much of each course every position takes, beside what all of them do: (B, 2 M, H, W)."""
         position = self.act(self.conv_in(position))
         for conv, told in zip(self.convs, self.scales_and_shifts, strict=True):
             scale, shift = rearrange(told(known), "b (two c) -> two b c 1 1", two=2)
             position = self.act(conv(position) * (1 + scale) + shift)
-        own = rearrange(self.conv_out(position), "b (two m) h w -> b two h w m", two=2) @ courses.T
-        ways = torch.einsum("bdkf,bkhw->bdfhw", whole.float(), shapes)
-        ways = ways + rearrange(own.float(), "b two h w f -> b two f h w")
-        reach = strength * ((num_frames - 1) / STRENGTH_SIDE)
-        return cast(Tensor, ways * reach.reshape(-1, 1, 1, 1, 1))
+        return cast(Tensor, self.conv_out(position))
 
 
 class DisplacementHead(nn.Module):
     """What `DisplacementField` says, and a correction out of the network's last features, which starts at zero.
 
-    At positions half as large as the latents': at the latents' own, a turn of an object of four positions loses a fifth of
-    its way, and a wave two thirds.
+    At positions a quarter as large as the latents': at the latents' own, true ripples lose nine tenths of their way, at half of
+    that size three fifths, at a quarter a fourth (means over the cells of objects in windows of 8 x 8 positions).
 
     Args:
         text_channels: D.
@@ -128,7 +148,7 @@ class DisplacementHead(nn.Module):
         motion_text: Tensor | None,
         motion_strength: Tensor | None,
     ) -> Tensor:
-        """Displacements (B, 2, F, 2 H, 2 W), (x, y) in shares of the window's sides.
+        """Displacements (B, 2, F, 4 H, 4 W), (x, y) in shares of the window's sides.
 
         Args:
             last: (B F, C, H, W) before the last convolution, normalised and activated.
@@ -254,8 +274,14 @@ def _region_of(displacement: Tensor, mask: Tensor) -> Tensor:
 
 
 def finer(mask: Tensor) -> Tensor:
-    """A region (B, H, W) of latent positions at the head's own: (B, 2 H, 2 W)."""
+    """A region (B, H, W) of latent positions at the head's own: (B, 4 H, 4 W)."""
     return F.interpolate(mask.float().unsqueeze(1), scale_factor=FINER, mode="bilinear")[:, 0]
+
+
+def on_grid(values: Tensor, grid: tuple[int, int]) -> Tensor:
+    """Every `GRIDS`th position of (..., H, W), from a row and a column on: a view (..., H / GRIDS, W / GRIDS)."""
+    row, column = grid
+    return values[..., row::GRIDS, column::GRIDS]
 
 
 def mode_courses(num_frames: int) -> Tensor:

@@ -36,10 +36,10 @@ from follow_your_click.models.unet_blocks import (
 
 @dataclass
 class RegionalMotionOutput(UNetMotionOutput):
-    """sample (B, out_channels, F, H, W); displacement (B, 2, F, 2 H, 2 W) if the network has that head.
+    """sample (B, out_channels, F, H, W); displacement (B, 2, F, 4 H, 4 W) if the network has that head.
 
-    The displacement goes from each half position of a frame to where it came from in frame 0: (x, y) in shares of the
-    window's sides.
+    The displacement goes from each place of a frame, four to a position either way, to where it came from in frame 0:
+    (x, y) in shares of the window's sides.
     """
 
     displacement: Tensor | None = None
