@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 
-from follow_your_click.rendering import Rendered, matte, plan_crop, render
+from follow_your_click.rendering import Rendered, compose, matte, plan_crop, render
 
 HEIGHT, WIDTH, FRAMES = 140, 180, 5
 
@@ -54,3 +56,41 @@ def test_a_matte_in_strips_is_the_matte(rows: int, monkeypatch: pytest.MonkeyPat
     strips = _rendered()
     np.testing.assert_array_equal(strips.frames, whole.frames)
     np.testing.assert_array_equal(strips.alpha, whole.alpha)
+
+
+@pytest.mark.parametrize(("rows", "threads"), [(256, 1), (7, 1), (7, 3)])
+def test_frames_in_strips_are_the_frames_whoever_composes_them(
+    rows: int, threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = _rendered()
+    monkeypatch.setattr(compose, "STRIP_ROWS", rows)
+    monkeypatch.setattr(compose, "THREADS", threads)
+    strips = _rendered()
+    np.testing.assert_array_equal(strips.frames, whole.frames)
+    np.testing.assert_array_equal(strips.alpha, whole.alpha)
+
+
+def test_work_that_is_ended_leaves_no_strip_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compose, "STRIP_ROWS", 4)
+    monkeypatch.setattr(compose, "THREADS", 1)
+    begun: list[int] = []
+    one = compose._compose
+
+    def counted(*arguments: object) -> object:
+        begun.append(1)
+        if arguments[-1] == FRAMES - 1:
+            time.sleep(0.02)  # the end is not reached before it is called off
+        return one(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(compose, "_compose", counted)
+    _rendered()
+    everything = len(begun)
+    begun.clear()
+
+    def stop(done: int, total: int) -> None:
+        if done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        _rendered(on_frame=stop)
+    assert 0 < len(begun) < everything

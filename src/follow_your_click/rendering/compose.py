@@ -4,7 +4,9 @@ Axes: L frames, H W photo rows and columns, h w rows and columns of the changed 
 pixels.
 """
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,6 +49,9 @@ Box = tuple[int, int, int, int]
 
 # Rows of photo pixels composed at once: bounds the memory of a large window.
 STRIP_ROWS = 256
+THREADS = min(
+    4, os.cpu_count() or 1
+)  # strips composed at the same time, some 100 MB each of a photo 4,000 px wide
 
 # How far the mask's edge may be off, in grid cells, and its limits in photo pixels; tuned.
 EDGE_CELLS = 0.75
@@ -245,21 +250,40 @@ def _compose_all(
     here = np.s_[top - source.y0 : bottom - source.y0, left - source.x0 : right - source.x0]
     alpha = np.repeat(_levels(source.matte.alpha[here])[None], len(frames), axis=0)
     changed = np.zeros(still.shape[:2], np.bool_)
-    for index in range(1, len(frames)):
-        if on_frame is not None:
-            on_frame(index, len(frames))
-        touched = np.maximum(layers.moved[index], layers.moved[0]) > 0.004
-        moves = cv2.dilate(np.abs(motion.backward[index]).max(axis=2), np.ones((3, 3), np.uint8))
-        part = grid.box_of(touched & (moves > 0), (photo.shape[0], photo.shape[1]))
-        if part is None:
-            continue
-        for first in range(part[1], part[3], STRIP_ROWS):
-            strip = (part[0], first, part[2], min(first + STRIP_ROWS, part[3]))
+    strips = [
+        (index, strip)
+        for index in range(1, len(frames))
+        for strip in _strips(grid, motion, layers, index, (photo.shape[0], photo.shape[1]))
+    ]
+
+    def composed(index: int, strip: Box) -> tuple[UInt8Array, UInt8Array]:
+        return _compose(photo, strip, grid, source, motion, layers, index)
+
+    pool = ThreadPoolExecutor(THREADS)
+    try:
+        made = [(*each, pool.submit(composed, *each)) for each in strips]
+        for index, strip, done in made:
+            if on_frame is not None:
+                on_frame(index, len(frames))
             area = np.s_[strip[1] - top : strip[3] - top, strip[0] - left : strip[2] - left]
-            pixels, cover = _compose(photo, strip, grid, source, motion, layers, index)
+            pixels, cover = done.result()
             frames[index][area], alpha[index][area] = pixels, cover
             changed[area] |= (pixels != still[area]).any(axis=2)
+    finally:
+        pool.shutdown(cancel_futures=True)
     return _trim(source.box, frames, changed, alpha)
+
+
+def _strips(
+    grid: Grid, motion: ObjectMotion, layers: Layers, index: int, shape: tuple[int, int]
+) -> Iterator[Box]:
+    """What a frame changes, in pieces of some rows of a photo (H, W)."""
+    touched = np.maximum(layers.moved[index], layers.moved[0]) > 0.004
+    moves = cv2.dilate(np.abs(motion.backward[index]).max(axis=2), np.ones((3, 3), np.uint8))
+    part = grid.box_of(touched & (moves > 0), shape)
+    if part is not None:
+        for first in range(part[1], part[3], STRIP_ROWS):
+            yield part[0], first, part[2], min(first + STRIP_ROWS, part[3])
 
 
 def _compose(
