@@ -457,7 +457,7 @@ def test_the_clip_is_the_first_frame_carried_along_the_stated_displacement(
         "output_type": "latent",
     }
     stated = pipeline(**arguments, motion_strength=2.0)
-    assert stated.displacement.shape == (1, 2, FRAMES, 2 * LATENT, 2 * LATENT)
+    assert stated.displacement.shape == (1, 2, FRAMES, 4 * LATENT, 4 * LATENT)
     assert not stated.displacement[:, :, 0].any()
     mask = torch.from_numpy(MASK).float()[None, None]
     expected = carry_first_frame(
