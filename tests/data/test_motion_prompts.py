@@ -14,7 +14,9 @@ from follow_your_click.data.motion_prompts import (
     EVERYDAY_PROMPTS,
     HELD_OUT_WORDINGS,
     MOTIONS,
+    SHORT_PROMPTS,
     TRAINING_WORDINGS,
+    UNKNOWN,
     WordingSplit,
     family,
     sample_caption,
@@ -115,12 +117,27 @@ def test_training_wordings_hold_no_held_out_wording_and_no_word_of_theirs(motion
         assert not [phrase for phrase in held_out if f" {phrase} " in f" {wording} "], wording
 
 
-def test_wider_wordings_hold_no_held_out_word_in_any_form() -> None:
+@pytest.mark.parametrize(("file", "words"), [("wider", 3000), ("short", 700)])
+def test_further_wordings_hold_no_held_out_word_in_any_form(file: str, words: int) -> None:
     stems = tuple(word.rstrip("e") for word in HELD_OUT_ONLY.split() if len(word) >= 6)
-    text = Path(motion_prompts.__file__).with_name("wordings_wider.txt").read_text("utf-8")
+    text = Path(motion_prompts.__file__).with_name(f"wordings_{file}.txt").read_text("utf-8")
     said = {word for line in text.splitlines() if line[:1] not in "#[" for word in line.split()}
-    assert len(said) > 3000
+    assert len(said) > words
     assert not sorted(word for word in said if word.startswith(stems))
+
+
+def test_short_prompts_name_motions_and_are_none_that_training_draws() -> None:
+    draw = random.Random(0)
+    drawn = {wording for table in TRAINING_WORDINGS.values() for wording in table}
+    drawn |= {
+        sample_prompt(motion, noun=None, random=draw)
+        for motion in (*MOTIONS, UNKNOWN)
+        for _ in range(1000)
+    }
+    assert len({prompt for prompt, _ in SHORT_PROMPTS}) == len(SHORT_PROMPTS) > 100
+    for prompt, meant in SHORT_PROMPTS:
+        assert meant <= {*MOTIONS, UNKNOWN}, prompt
+        assert prompt.lower() not in drawn
 
 
 def test_sampled_prompts_never_mix_the_splits() -> None:

@@ -41,10 +41,9 @@ def test_the_exported_model_is_the_average_and_loads(recipe, kind, tmp_path):
     assert folder == tmp_path / "run" / "model"
     part = folder / "unet" if kind == "motion_unet" else folder
     exported = CLASSES[kind].from_pretrained(part).state_dict()
-    prefix = "module.encoder." if kind == "text_encoder" else "module."
     average = load_file(tmp_path / "run" / "checkpoint-0000002" / "ema.safetensors")
     for name, value in exported.items():
-        assert torch.equal(value, average[prefix + name]), name
+        assert torch.equal(value, average[f"module.{name}"]), name
     assert not (tmp_path / "run" / "model.tmp").exists()
 
 

@@ -16,7 +16,9 @@ from follow_your_click.data.wordings import (
     EVERYDAY_PROMPTS,
     HELD_OUT_WORDINGS,
     NOMINALS,
+    SHORT_PROMPTS,
     TRAINING_WORDINGS,
+    UNKNOWN_WORDINGS,
 )
 from follow_your_click.errors import SettingsError
 
@@ -26,7 +28,10 @@ __all__ = [
     "HELD_OUT_WORDINGS",
     "JOIN",
     "MOTIONS",
+    "SHORT_PROMPTS",
     "TRAINING_WORDINGS",
+    "UNKNOWN",
+    "UNKNOWN_WORDINGS",
     "WordingSplit",
     "family",
     "sample_caption",
@@ -88,6 +93,9 @@ COMPOSED: tuple[str, ...] = tuple(
 )
 """Two motions at once, such as "drift_left+swing"; a bounce only goes with what goes sideways."""
 
+UNKNOWN = "unknown"
+"""What a prompt asks for that asks for none of them; no motion, but prompts can be drawn for it."""
+
 _IRREGULAR_GERUNDS = {
     "lie": "lying",
     "frolic": "frolicking",
@@ -131,7 +139,7 @@ def sample_prompt(
     """Draw a motion prompt: "drift left", "the boat drifts left", "please drift to the left".
 
     Args:
-        motion: a name out of `MOTIONS` or `COMPOSED`.
+        motion: a name out of `MOTIONS` or `COMPOSED`, or `UNKNOWN`.
         noun: what moves ("boat"), or None when nobody knows.
         random: the only source of chance.
         split: which wordings to draw from; everyday prompts are used as they are, whatever the noun.
@@ -193,6 +201,8 @@ class _Said:
 
 
 def _sample_wording(motion: str, random: random_module.Random, split: WordingSplit) -> _Said:
+    if motion == UNKNOWN:
+        return _Said(random.choice(UNKNOWN_WORDINGS))
     kind = family(motion)
     if split == "everyday":
         return _Said(random.choice(EVERYDAY_PROMPTS[motion]), whole=True)

@@ -290,6 +290,11 @@ _WIDER, _WIDER_NOMINALS = _read_wider(
     Path(__file__).with_name("wordings_wider.txt").read_text(encoding="utf-8")
 )
 _WIDER_OWN = {name: "; ".join(said) for name, said in _WIDER.items() if name.islower()}
+_SHORT, _SHORT_NOMINALS = _read_wider(
+    Path(__file__).with_name("wordings_short.txt").read_text(encoding="utf-8")
+)
+UNKNOWN_WORDINGS = _SHORT.pop("unknown")
+"""What people ask for that no motion can show: "smile", "become night", "a sunset"."""
 _COMPASS = {"left": "west", "right": "east", "up": "north", "down": "south"}
 _SIDE_TRAINING, _SIDE_HELD_OUT = _sideways(_COMPASS)
 _UPRIGHT_TRAINING, _UPRIGHT_HELD_OUT = _upright(_COMPASS)
@@ -331,8 +336,20 @@ def _merged(
     return merged
 
 
-TRAINING_WORDINGS = _merged(
-    _SIDE_TRAINING, {**_UPRIGHT_TRAINING, **_rotations()}, OWN_TRAINING, RARER_TRAINING, _WIDER_OWN
+def _with_short(tables: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """Short wordings come after the first quarter of a table: among the commoner ones, and drawn less than those."""
+    merged = {}
+    for motion, said in tables.items():
+        at, short = len(said) // 4, _SHORT.get(motion, ())
+        merged[motion] = tuple(dict.fromkeys((*said[:at], *short, *said[at:])))
+    return merged
+
+
+TRAINING_WORDINGS = _with_short(
+    _merged(
+        *(_SIDE_TRAINING, {**_UPRIGHT_TRAINING, **_rotations()}),
+        *(OWN_TRAINING, RARER_TRAINING, _WIDER_OWN),
+    )
 )
 HELD_OUT_WORDINGS = _merged(_SIDE_HELD_OUT, _UPRIGHT_HELD_OUT, _OWN_HELD_OUT)
 NOMINALS = frozenset(
@@ -346,6 +363,7 @@ NOMINALS = frozenset(
     + _lines(OWN_NOMINALS)
     + _lines(RARER_NOMINALS)
     + tuple(_WIDER_NOMINALS)
+    + tuple(_SHORT_NOMINALS)
     + _direction_nominals()
 )
 """Wordings used as they are: they have no verb to conjugate, or read oddly about a noun."""
@@ -354,3 +372,15 @@ EVERYDAY_PROMPTS = _read_everyday(
     Path(__file__).with_name("wordings_everyday.tsv").read_text(encoding="utf-8")
 )
 """Prompts as people would type them, in common words. A language model wrote them that saw none of the tables; those that training could draw were taken out."""
+
+SHORT_PROMPTS: tuple[tuple[str, frozenset[str]], ...] = tuple(
+    (prompt, frozenset(motions.split(",")))
+    for motions, _, prompt in (
+        line.partition("\t")
+        for line in Path(__file__)
+        .with_name("prompts_short.tsv")
+        .read_text(encoding="utf-8")
+        .splitlines()
+    )
+)
+"""Prompts of few words as impatient people type them, each with all motions that may be meant, or "unknown". Written and cleared like the everyday ones."""

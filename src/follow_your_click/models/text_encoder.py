@@ -1,6 +1,6 @@
 """The embedded model's text encoder: pretrained static word vectors, read by a small trained transformer.
 
-Axis legend: B batch, N tokens, D channels.
+Axis legend: B batch, N tokens, D channels, K motions.
 
 The vectors, one for each of 75,000 English words and word pieces, say what a sentence encoder (all-MiniLM-L6-v2, Apache-2.0)
 and a language model's tokens (WordLlama, MIT) make of a word; `scripts/word_vectors.py` made the table. It comes with this package,
@@ -17,7 +17,7 @@ from diffusers.configuration_utils import ConfigMixin, register_to_config
 from diffusers.models.modeling_utils import ModelMixin
 from safetensors.torch import load_file
 from torch import Tensor, nn
-from transformers import PreTrainedTokenizerFast
+from transformers import BatchEncoding, PreTrainedTokenizerFast
 from transformers.utils import ModelOutput
 
 from follow_your_click.models.checkpoints import WEIGHTS_FOLDER
@@ -29,9 +29,11 @@ _WORD_VECTORS = WEIGHTS_FOLDER / "word_vectors.safetensors"
 
 @dataclass
 class TextEncoderOutput(ModelOutput):
-    """last_hidden_state (B, N, D), as transformers' text encoders name it."""
+    """last_hidden_state (B, N, D), as transformers' text encoders name it; motion_logits (B, K + 1), the last of them for "none
+    of these", if the encoder names motions."""
 
     last_hidden_state: Tensor | None = None
+    motion_logits: Tensor | None = None
 
 
 def load_tokenizer() -> PreTrainedTokenizerFast:
@@ -53,6 +55,8 @@ class MotionTextEncoder(ModelMixin, ConfigMixin):
         vector_noise: standard deviation, relative to the vectors' own, of noise added to them in training.
             Both keep the encoder from knowing its training wordings by heart, so that a word that lies
             near a known one is read like it.
+        motions: K motions that a linear reading of the mean token tells apart, and from what is none of them.
+            Empty: there is no such reading.
     """
 
     config_name = "config.json"
@@ -67,6 +71,7 @@ class MotionTextEncoder(ModelMixin, ConfigMixin):
         dropout: float = 0.2,
         token_dropout: float = 0.1,
         vector_noise: float = 0.5,
+        motions: tuple[str, ...] = (),
     ) -> None:
         super().__init__()
         table = load_file(_WORD_VECTORS)
@@ -84,6 +89,7 @@ class MotionTextEncoder(ModelMixin, ConfigMixin):
         )
         self.layers = nn.TransformerEncoder(layer, num_layers, enable_nested_tensor=False)
         self.norm_out = nn.LayerNorm(hidden_size)
+        self.reading = nn.Linear(hidden_size, len(motions) + 1) if motions else None
 
     def forward(
         self,
@@ -113,7 +119,10 @@ class MotionTextEncoder(ModelMixin, ConfigMixin):
         count = weight.sum(dim=1, keepdim=True).clamp(min=1)
         mean = (hidden * weight).sum(dim=1, keepdim=True) / count
         hidden = torch.where(present.unsqueeze(-1), hidden, mean)
-        return TextEncoderOutput(last_hidden_state=hidden) if return_dict else (hidden,)
+        if not return_dict:
+            return (hidden,)
+        named = None if self.reading is None else self.reading(mean[:, 0])
+        return TextEncoderOutput(last_hidden_state=hidden, motion_logits=named)
 
     def _blurred(self, vectors: Tensor) -> Tensor:
         """Word vectors (B, N, D) as they are in use, noisy and with gaps in training."""
@@ -125,6 +134,17 @@ class MotionTextEncoder(ModelMixin, ConfigMixin):
         return blurred
 
 
+def tokenized(tokenizer: PreTrainedTokenizerFast, prompts: list[str]) -> BatchEncoding:
+    """`input_ids` and `attention_mask` of prompts, (B, N) each, N the tokenizer's full length."""
+    return tokenizer(
+        [prompt.lower() for prompt in prompts],
+        padding="max_length",
+        max_length=tokenizer.model_max_length,
+        truncation=True,
+        return_tensors="pt",
+    )
+
+
 @torch.no_grad()
 def encode_text(
     text_encoder: nn.Module, tokenizer: PreTrainedTokenizerFast, prompts: list[str]
@@ -133,13 +153,7 @@ def encode_text(
 
     Stable Diffusion reads CLIP's embeddings of padding too, made without a mask.
     """
-    tokens = tokenizer(
-        [prompt.lower() for prompt in prompts],
-        padding="max_length",
-        max_length=tokenizer.model_max_length,
-        truncation=True,
-        return_tensors="pt",
-    )
+    tokens = tokenized(tokenizer, prompts)
     device = next(text_encoder.parameters()).device
     mask = tokens.attention_mask.to(device) if isinstance(text_encoder, MotionTextEncoder) else None
     output = text_encoder(tokens.input_ids.to(device), attention_mask=mask)

@@ -72,10 +72,14 @@ class AutoencoderSettings(Strict):
 
 
 class TextEncoderSettings(Strict):
-    """Training of `MotionTextEncoder` to read the motion out of a wording."""
+    """Training of `MotionTextEncoder` to read the motion out of a wording.
+
+    `init`: a trained encoder to go on from (then `model` is not used).
+    """
 
     kind: Literal["text_encoder"]
     model: dict[str, Any] = {}
+    init: str | None = None
 
 
 class ClickNetworkSettings(Strict):

@@ -13,7 +13,6 @@ from follow_your_click.presets import PRESET_FILE, Preset
 from follow_your_click.training.config import TrainingConfig
 from follow_your_click.training.motion_unet import MotionUNetObjective
 from follow_your_click.training.objective import Objective
-from follow_your_click.training.text_encoder import MotionClassifier
 
 SHARD_SIZE = "15MB"
 
@@ -39,10 +38,9 @@ def export(trained: nn.Module, objective: Objective, config: TrainingConfig) -> 
 
 
 def _export_part(trained: nn.Module, folder: Path) -> None:
-    model = trained.encoder if isinstance(trained, MotionClassifier) else trained
-    if not isinstance(model, ModelMixin):
-        raise ModelError(f"{type(model).__name__} cannot be exported; expected a diffusers model")
-    model.save_pretrained(folder, max_shard_size=SHARD_SIZE)
+    if not isinstance(trained, ModelMixin):
+        raise ModelError(f"{type(trained).__name__} cannot be exported; expected a diffusers model")
+    trained.save_pretrained(folder, max_shard_size=SHARD_SIZE)
 
 
 def _export_pipeline(

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from follow_your_click.data.click_examples import ClickExamples
 from follow_your_click.data.filmed import FilmedClips
+from follow_your_click.data.motion_prompts import MOTIONS
 from follow_your_click.data.outlines import outlined_photos
 from follow_your_click.data.photos import PictureLibrary, load_library
 from follow_your_click.data.procedural import ProceduralClips
@@ -42,11 +43,7 @@ from follow_your_click.training.export import export
 from follow_your_click.training.full_size.config import KIND
 from follow_your_click.training.motion_unet import MotionUNetObjective
 from follow_your_click.training.objective import Objective
-from follow_your_click.training.text_encoder import (
-    MotionClassifier,
-    TextEncoderObjective,
-    unrelated_words,
-)
+from follow_your_click.training.text_encoder import TextEncoderObjective, unrelated_words
 from follow_your_click.training.trainer import Trainer, earlier_config
 
 logger = logging.getLogger(__name__)
@@ -125,8 +122,17 @@ def build_objective(config: TrainingConfig) -> Objective:
         return _click_objective(config, settings)
     if isinstance(settings, DisplacementFieldSettings):
         return _displacement_objective(config, settings)
-    classifier = MotionClassifier(_new_model(MotionTextEncoder, settings.model))
-    return TextEncoderObjective(classifier, _nouns(config))
+    encoder = (
+        _new_model(MotionTextEncoder, {"motions": MOTIONS, **settings.model})
+        if settings.init is None
+        else load_component(MotionTextEncoder, settings.init)
+    )
+    if tuple(encoder.config.motions) != MOTIONS:
+        raise ModelError(
+            f"{settings.init or 'objective.model'} names {len(encoder.config.motions)} motions;"
+            f" expected the {len(MOTIONS)} that prompts are drawn for"
+        )
+    return TextEncoderObjective(encoder, _nouns(config))
 
 
 def _nouns(config: TrainingConfig) -> list[str]:

@@ -1,4 +1,4 @@
-"""Objective of the text encoder: name the motion that a wording asks for, or both of two.
+"""Objective of the text encoder: name the motion that a wording asks for, or both of two, or say that it asks for none.
 
 Axis legend: B batch, N tokens, D channels, K motions.
 """
@@ -21,36 +21,26 @@ from follow_your_click.data.motion_prompts import (
     HELD_OUT_WORDINGS,
     JOIN,
     MOTIONS,
+    SHORT_PROMPTS,
     TRAINING_WORDINGS,
+    UNKNOWN,
     WordingSplit,
     sample_caption,
     sample_prompt,
 )
-from follow_your_click.models.text_encoder import MotionTextEncoder, load_tokenizer
+from follow_your_click.models.text_encoder import MotionTextEncoder, load_tokenizer, tokenized
 from follow_your_click.training.objective import SEED_STRIDE
 
 _CAPTION_SHARE = 0.3
 _COMPOSED_SHARE = 0.3  # of the prompts: two motions at once
+_UNKNOWN_SHARE = 0.08  # of the prompts: no motion at all
+_BARE_SHARE = 0.3  # of those: nothing but words for things
 _HELD_OUT_PROMPTS = 40  # per motion
 _HELD_OUT_PAIRS = 3  # prompts per two motions
+_READINGS = (*MOTIONS, UNKNOWN)  # as the encoder tells them apart
 _WHOLE_WORD = re.compile(r"[a-z]{4,}")
 _COMMON_WORDS = 15_000  # of the vocabulary, which begins with the commonest
 _ENDING = re.compile(r"(ing|ed|es|s|e|er)$")
-
-
-class MotionClassifier(nn.Module):
-    """The encoder with a linear reading of its mean token; only the encoder is kept after training."""
-
-    def __init__(self, encoder: MotionTextEncoder) -> None:
-        super().__init__()
-        self.encoder = encoder
-        self.head = nn.Linear(encoder.config.hidden_size, len(MOTIONS))
-
-    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        """Tokens (B, N) -> logits (B, K)."""
-        hidden = self.encoder(input_ids, attention_mask).last_hidden_state
-        logits: Tensor = self.head(hidden.mean(dim=1))
-        return logits
 
 
 def unrelated_words(tokenizer: PreTrainedTokenizerFast) -> list[str]:
@@ -77,25 +67,30 @@ def _stem(word: str) -> str:
 
 @dataclass
 class TextEncoderObjective:
-    """Cross-entropy over motions, prompts and captions drawn from the training wordings; of two motions at once each is half of the answer.
+    """Cross-entropy over motions and "none of them", prompts and captions drawn from the training wordings; of two motions at
+    once each is half of the answer.
 
     Args:
-        model: classifier whose encoder is trained.
+        model: an encoder that names `MOTIONS`.
         nouns: names of things, mixed into the wordings.
     """
 
-    model: MotionClassifier
+    model: MotionTextEncoder
     nouns: list[str]
     tokenizer: PreTrainedTokenizerFast = field(default_factory=load_tokenizer)
 
     def batch(self, batch_size: int, *, seed: int, step: int) -> dict[str, Tensor]:
         """Tokens of random wordings, and which motions they ask for."""
         random = random_module.Random(seed * SEED_STRIDE + step)
-        motions = [
-            random.choice(COMPOSED if random.random() < _COMPOSED_SHARE else MOTIONS)
-            for _ in range(batch_size)
-        ]
-        return self._tokens(motions, random, "train", self.model.head.weight.device)
+        motions = []
+        for _ in range(batch_size):
+            share = random.random()
+            if share < _UNKNOWN_SHARE:
+                motions.append(UNKNOWN)
+            else:
+                two = share < _UNKNOWN_SHARE + _COMPOSED_SHARE
+                motions.append(random.choice(COMPOSED if two else MOTIONS))
+        return self._tokens(motions, random, "train", self.model.positions.device)
 
     def _tokens(
         self,
@@ -107,17 +102,15 @@ class TextEncoderObjective:
         prompts = []
         for motion in motions:
             noun = random.choice([None, *random.sample(self.nouns, min(2, len(self.nouns)))])
-            if random.random() < _CAPTION_SHARE:
+            if motion == UNKNOWN and random.random() < _BARE_SHARE:
+                prompts.append(
+                    " ".join(random.choices(self.nouns, k=random.choice((0, 1, 1, 2, 3))))
+                )
+            elif random.random() < _CAPTION_SHARE:
                 prompts.append(sample_caption(motion, noun, random, split=split))
             else:
                 prompts.append(sample_prompt(motion, noun=noun, random=random, split=split))
-        tokens = self.tokenizer(
-            [prompt.lower() for prompt in prompts],
-            padding="max_length",
-            max_length=self.tokenizer.model_max_length,
-            truncation=True,
-            return_tensors="pt",
-        )
+        tokens = tokenized(self.tokenizer, prompts)
         return {
             "input_ids": tokens.input_ids.to(device),
             "attention_mask": tokens.attention_mask.to(device),
@@ -131,14 +124,15 @@ class TextEncoderObjective:
         """
         seed = torch.randint(2**62, (), generator=generator, device=generator.device)
         torch.manual_seed(int(seed))
-        logits = self.model(batch["input_ids"], batch["attention_mask"])
+        logits = self.model(batch["input_ids"], batch["attention_mask"]).motion_logits
         asked = batch["asked"]
         shares = asked / asked.sum(dim=1, keepdim=True)
         loss = F.cross_entropy(logits, shares, label_smoothing=0.05)
         return {"loss": loss, "accuracy": _all_named(logits, asked)}
 
     def validate(self, model: nn.Module) -> tuple[dict[str, float], Image.Image | None]:
-        """Share of the wordings that training never saw whose motion is named, and of those of two motions where both are."""
+        """Of wordings that training never saw: the share whose motion is named, of two motions both, "none" left aside; and the
+        share that is taken for that. Of short prompts likewise."""
         device = next(model.parameters()).device
         motions = [motion for motion in MOTIONS for _ in range(_HELD_OUT_PROMPTS)]
         pairs = list(COMPOSED) * _HELD_OUT_PAIRS
@@ -148,15 +142,36 @@ class TextEncoderObjective:
             splits, (("wordings", motions), ("two_motions", pairs))
         ):
             batch = self._tokens(asked, random_module.Random(0), split, device)
-            logits = model(batch["input_ids"], batch["attention_mask"])
-            figures[f"{split}_{kind}_accuracy"] = float(_all_named(logits, batch["asked"]))
-        return figures, None
+            logits = model(batch["input_ids"], batch["attention_mask"]).motion_logits
+            motions_alone = (part[:, : len(MOTIONS)] for part in (logits, batch["asked"]))
+            figures[f"{split}_{kind}_accuracy"] = float(_all_named(*motions_alone))
+            taken = logits.argmax(dim=1) == len(MOTIONS)
+            figures[f"{split}_{kind}_unknown"] = float(taken.float().mean())
+        return {**figures, **self._short(model, device)}, None
+
+    def _short(self, model: nn.Module, device: torch.device) -> dict[str, float]:
+        """Of `SHORT_PROMPTS`: the share that is taken for a motion that may be meant, and of either kind what is for none."""
+        tokens = tokenized(self.tokenizer, [prompt for prompt, _ in SHORT_PROMPTS]).to(device)
+        logits = model(tokens.input_ids, tokens.attention_mask).motion_logits
+        nearest = [MOTIONS[int(index)] for index in logits[:, : len(MOTIONS)].argmax(dim=1)]
+        none = (logits.argmax(dim=1) == len(MOTIONS)).tolist()
+        asking = [UNKNOWN not in meant for _, meant in SHORT_PROMPTS]
+
+        def share(hits: list[bool], among: list[bool]) -> float:
+            return sum(hit for hit, counts in zip(hits, among, strict=True) if counts) / sum(among)
+
+        right = [name in meant for name, (_, meant) in zip(nearest, SHORT_PROMPTS, strict=True)]
+        return {
+            "short_prompts_accuracy": share(right, asking),
+            "short_prompts_unknown": share(none, asking),
+            "unknown_prompts_found": share(none, [not known for known in asking]),
+        }
 
 
 def _asked(motion: str) -> Tensor:
     """1 for each of its motions: (K,)."""
     parts = motion.split(JOIN)
-    return torch.tensor([float(name in parts) for name in MOTIONS])
+    return torch.tensor([float(name in parts) for name in _READINGS])
 
 
 def _all_named(logits: Tensor, asked: Tensor) -> Tensor:
