@@ -1,0 +1,75 @@
+"""What a prompt is taken for, and that a person hears of it."""
+
+import numpy as np
+import pytest
+import torch
+
+from follow_your_click.animator import Animator
+from follow_your_click.models.text_encoder import MotionTextEncoder, load_tokenizer
+from follow_your_click.prompt_reading import PromptReading, read_prompt
+from follow_your_click.region import Region
+
+MOTIONS = ("translate_up_left", "turn_left", "sway", "still")
+
+
+@pytest.fixture
+def encoder():
+    torch.manual_seed(0)
+    return MotionTextEncoder(hidden_size=24, motions=MOTIONS).eval()
+
+
+def answering(encoder, *logits):
+    """Whatever it is asked: these logits, of each motion and of none of them."""
+    with torch.no_grad():
+        encoder.reading.weight.zero_()
+        encoder.reading.bias.copy_(torch.tensor(logits))
+    return encoder
+
+
+@pytest.mark.parametrize(
+    ("logits", "motions", "understood"),
+    [
+        ((9.0, 0.0, 0.0, 0.0, 0.0), ("move up left",), True),
+        ((0.0, 9.0, 0.0, 0.0, 0.0), ("turn the head left",), True),
+        ((0.0, 0.0, 0.0, 9.0, 0.0), ("stay still",), True),
+        ((5.0, 0.0, 5.2, 0.0, 0.0), ("sway", "move up left"), True),
+        ((3.0, 0.0, 5.0, 0.0, 0.0), ("sway",), True),
+        ((0.0, 0.0, 3.0, 0.0, 9.0), ("sway",), False),
+        ((0.0, 0.0, 9.0, 0.0, 8.0), ("sway",), True),
+    ],
+)
+def test_the_likeliest_motions_are_named_as_a_person_says_them(
+    encoder, logits, motions, understood
+):
+    found = read_prompt(answering(encoder, *logits), load_tokenizer(), "anything")
+    assert found == PromptReading(motions, understood)
+
+
+def test_an_encoder_that_names_no_motions_says_nothing():
+    assert read_prompt(MotionTextEncoder(hidden_size=24), load_tokenizer(), "sway") is None
+
+
+def test_the_clip_says_how_its_prompts_were_read_and_warns_of_what_was_not_understood(
+    photo_and_mask,
+):
+    animator = Animator.from_pretrained("mini", device="cpu")
+    photo, mask = photo_and_mask
+    with pytest.warns(UserWarning, match='"blink twice" is no motion that mini knows') as caught:
+        plan = animator.plan(
+            photo,
+            [
+                Region(mask, prompt="drift left"),
+                Region(np.roll(mask, 22, axis=0), prompt="blink twice"),
+            ],
+        )
+    assert [warning.filename for warning in caught] == [__file__], "points to the caller"
+    known, unknown = plan["regions"]
+    assert known["read_as"] == ["drift left"] and known["understood"]
+    assert len(unknown["read_as"]) >= 1 and not unknown["understood"]
+
+
+@pytest.fixture
+def photo_and_mask():
+    photo, mask = np.zeros((64, 96, 3), np.uint8), np.zeros((64, 96), np.bool_)
+    mask[20:40, 30:60] = True
+    return photo, mask
