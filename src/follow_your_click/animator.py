@@ -12,7 +12,6 @@ Axis legend: H W rows and columns of the photo, L frames, m model pixels.
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -42,7 +41,7 @@ from follow_your_click.planning import (
 )
 from follow_your_click.presets import Preset
 from follow_your_click.preview import Preview, ShowFrames, few_frames
-from follow_your_click.prompt_reading import read_prompt
+from follow_your_click.prompt_reading import reading_for_settings
 from follow_your_click.region import HoldStill, Region, Selection
 from follow_your_click.region.json_forms import mask_to_png
 from follow_your_click.regional import RegionCondition, animate_regions
@@ -365,10 +364,11 @@ class Animator:
         settings: RunSettings,
     ) -> dict[str, Any]:
         seen = {plan.index: plan for window in windows for plan in window.regions}
-        described = []
-        for plan in plans:
-            read_as = self._read_as(plan.region.prompt)
-            described.append({**seen[plan.index].to_json(), **read_as})
+        readings = reading_for_settings(
+            *(self.pipeline.text_encoder, self.pipeline.tokenizer),
+            [plan.region.prompt for plan in plans],
+            model=self.preset.name,
+        )
         asked = any(needs_segmenter(each) for each in [*(p.region for p in plans), *hold_still])
         return {
             "version": package_version() or "source",
@@ -380,24 +380,13 @@ class Animator:
                 "height": photo.shape[0],
                 "sha256": photo_sha256(photo),
             },
-            "regions": described,
+            "regions": [
+                {**seen[plan.index].to_json(), **reading}
+                for plan, reading in zip(plans, readings, strict=True)
+            ],
             "hold_still": [held.without_mask().to_json() for held in hold_still],
             **asdict(settings),
         }
-
-    def _read_as(self, prompt: str) -> dict[str, Any]:
-        """How the model understands a prompt, if it can say so; warns of one that asks for no motion that it knows."""
-        reading = read_prompt(self.pipeline.text_encoder, self.pipeline.tokenizer, prompt)
-        if reading is None:
-            return {}
-        if not reading.understood:
-            read_as = " and ".join(reading.motions)
-            warnings.warn(
-                f'"{prompt}" is no motion that {self.preset.name} knows; it is read as "{read_as}".'
-                ' Say how it moves, such as "drift left", "sway" or "nod"',
-                stacklevel=4,
-            )
-        return {"read_as": list(reading.motions), "understood": reading.understood}
 
 
 def _as_fields(displacement: torch.Tensor) -> npt.NDArray[np.float32]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
@@ -20,7 +23,7 @@ _SAID = {"translate": "move", "turn": "turn the head", "still": "stay still"}
 class PromptReading:
     """motions: as a person says them ("move left"), the likeliest first; one, or two at once.
 
-    understood: False if the prompt asks for nothing that the model can show; `motions` is what is nearest to it then.
+    understood: False if the prompt asks for nothing that the model can show; `motions` is the one that is nearest to it then.
     """
 
     motions: tuple[str, ...]
@@ -42,6 +45,30 @@ def read_prompt(
     two = understood and second > _SECOND_SHARE * first
     asked = (one, other) if two else (one,)
     return PromptReading(tuple(_said(names[int(index)]) for index in asked), understood)
+
+
+def reading_for_settings(
+    text_encoder: nn.Module,
+    tokenizer: PreTrainedTokenizerFast,
+    prompts: Sequence[str],
+    *,
+    model: str,
+) -> list[dict[str, Any]]:
+    """What a clip's settings say of each prompt, nothing where `read_prompt` gives None; warns of what is not understood."""
+    said: list[dict[str, Any]] = []
+    for prompt in prompts:
+        reading = read_prompt(text_encoder, tokenizer, prompt)
+        if reading is None:
+            said.append({})
+            continue
+        if not reading.understood:
+            warnings.warn(
+                f'"{prompt}" is no motion that {model} knows; it is read as "{reading.motions[0]}".'
+                ' Say how it moves, such as "drift left", "sway" or "nod"',
+                stacklevel=4,  # whoever called the animator
+            )
+        said.append({"read_as": list(reading.motions), "understood": reading.understood})
+    return said
 
 
 def _said(motion: str) -> str:

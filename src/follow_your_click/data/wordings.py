@@ -265,11 +265,15 @@ def _lines(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.replace("\n", ";").split(";") if part.strip())
 
 
-def _read_wider(text: str) -> tuple[dict[str, tuple[str, ...]], frozenset[str]]:
-    """`wordings_wider.txt` by heading, and those of its wordings that are used as they are."""
+def _text(name: str) -> str:
+    return Path(__file__).with_name(name).read_text(encoding="utf-8")
+
+
+def _read_tables(name: str) -> tuple[dict[str, tuple[str, ...]], frozenset[str]]:
+    """`wordings_wider.txt` or one like it by heading, and those of its wordings that are used as they are."""
     tables: dict[str, tuple[str, ...]] = {}
     nominals: set[str] = set()
-    for block in text.split("\n[")[1:]:
+    for block in _text(name).split("\n[")[1:]:
         heading, _, body = block.partition("]")
         imperatives, _, as_they_are = body.partition("as it is:")
         nominals.update(_lines(as_they_are))
@@ -277,22 +281,21 @@ def _read_wider(text: str) -> tuple[dict[str, tuple[str, ...]], frozenset[str]]:
     return tables, frozenset(nominals)
 
 
-def _read_everyday(text: str) -> dict[str, tuple[str, ...]]:
-    """`wordings_everyday.tsv` by motion, two motions at once included."""
+def _read_prompts(name: str) -> list[tuple[str, str]]:
+    """What may be meant, and a prompt, of each line."""
+    return [(line.split("\t")[0], line.split("\t")[1]) for line in _text(name).splitlines()]
+
+
+def _by_motion(prompts: list[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
     tables: dict[str, tuple[str, ...]] = {}
-    for line in text.splitlines():
-        motion, _, prompt = line.partition("\t")
+    for motion, prompt in prompts:
         tables[motion] = (*tables.get(motion, ()), prompt)
     return tables
 
 
-_WIDER, _WIDER_NOMINALS = _read_wider(
-    Path(__file__).with_name("wordings_wider.txt").read_text(encoding="utf-8")
-)
+_WIDER, _WIDER_NOMINALS = _read_tables("wordings_wider.txt")
 _WIDER_OWN = {name: "; ".join(said) for name, said in _WIDER.items() if name.islower()}
-_SHORT, _SHORT_NOMINALS = _read_wider(
-    Path(__file__).with_name("wordings_short.txt").read_text(encoding="utf-8")
-)
+_SHORT, _SHORT_NOMINALS = _read_tables("wordings_short.txt")
 UNKNOWN_WORDINGS = _SHORT.pop("unknown")
 """What people ask for that no motion can show: "smile", "become night", "a sunset"."""
 _COMPASS = {"left": "west", "right": "east", "up": "north", "down": "south"}
@@ -368,19 +371,10 @@ NOMINALS = frozenset(
 )
 """Wordings used as they are: they have no verb to conjugate, or read oddly about a noun."""
 
-EVERYDAY_PROMPTS = _read_everyday(
-    Path(__file__).with_name("wordings_everyday.tsv").read_text(encoding="utf-8")
-)
+EVERYDAY_PROMPTS = _by_motion(_read_prompts("wordings_everyday.tsv"))
 """Prompts as people would type them, in common words. A language model wrote them that saw none of the tables; those that training could draw were taken out."""
 
-SHORT_PROMPTS: tuple[tuple[str, frozenset[str]], ...] = tuple(
-    (prompt, frozenset(motions.split(",")))
-    for motions, _, prompt in (
-        line.partition("\t")
-        for line in Path(__file__)
-        .with_name("prompts_short.tsv")
-        .read_text(encoding="utf-8")
-        .splitlines()
-    )
+SHORT_PROMPTS = tuple(
+    (prompt, frozenset(meant.split(","))) for meant, prompt in _read_prompts("prompts_short.tsv")
 )
 """Prompts of few words as impatient people type them, each with all motions that may be meant, or "unknown". Written and cleared like the everyday ones."""

@@ -49,9 +49,7 @@ Box = tuple[int, int, int, int]
 
 # Rows of photo pixels composed at once: bounds the memory of a large window.
 STRIP_ROWS = 256
-THREADS = min(
-    4, os.cpu_count() or 1
-)  # strips composed at the same time, some 100 MB each of a photo 4,000 px wide
+THREADS = min(4, os.cpu_count() or 1)  # strips composed at the same time; each takes memory
 
 # How far the mask's edge may be off, in grid cells, and its limits in photo pixels; tuned.
 EDGE_CELLS = 0.75
@@ -256,17 +254,17 @@ def _compose_all(
         for strip in _strips(grid, motion, layers, index, (photo.shape[0], photo.shape[1]))
     ]
 
-    def composed(index: int, strip: Box) -> tuple[UInt8Array, UInt8Array]:
+    def composed(each: tuple[int, Box]) -> tuple[UInt8Array, UInt8Array]:
+        index, strip = each
         return _compose(photo, strip, grid, source, motion, layers, index)
 
     pool = ThreadPoolExecutor(THREADS)
     try:
-        made = [(*each, pool.submit(composed, *each)) for each in strips]
-        for index, strip, done in made:
+        for (index, strip), made in zip(strips, pool.map(composed, strips), strict=True):
             if on_frame is not None:
                 on_frame(index, len(frames))
             area = np.s_[strip[1] - top : strip[3] - top, strip[0] - left : strip[2] - left]
-            pixels, cover = done.result()
+            pixels, cover = made
             frames[index][area], alpha[index][area] = pixels, cover
             changed[area] |= (pixels != still[area]).any(axis=2)
     finally:
