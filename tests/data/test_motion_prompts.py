@@ -16,12 +16,14 @@ from follow_your_click.data.motion_prompts import (
     MOTIONS,
     SHORT_PROMPTS,
     TRAINING_WORDINGS,
+    TYPED_PROMPTS,
     UNKNOWN,
     WordingSplit,
     family,
     sample_caption,
     sample_prompt,
 )
+from follow_your_click.data.wordings import PEOPLE_PROMPTS, THINGS
 from follow_your_click.errors import SettingsError
 
 HELD_OUT_DIGEST = "ae9a79410bf3bcb2ffc6f3c4647fb672c50f7d06a6f8da1c4b19977739790ad7"
@@ -43,7 +45,7 @@ HELD_OUT_ONLY = """
 
 @pytest.mark.parametrize("motion", MOTIONS)
 def test_every_motion_has_enough_wordings(motion: str) -> None:
-    assert 40 <= len(TRAINING_WORDINGS[motion]) <= 850
+    assert 40 <= len(TRAINING_WORDINGS[motion]) <= 1000
     assert len(HELD_OUT_WORDINGS[motion]) >= 6
 
 
@@ -117,27 +119,62 @@ def test_training_wordings_hold_no_held_out_wording_and_no_word_of_theirs(motion
         assert not [phrase for phrase in held_out if f" {phrase} " in f" {wording} "], wording
 
 
-@pytest.mark.parametrize(("file", "words"), [("wider", 3000), ("short", 700)])
+@pytest.mark.parametrize(
+    ("file", "words"),
+    [
+        ("wordings_wider", 3000),
+        ("wordings_short", 700),
+        ("wordings_things", 500),
+        ("sentences", 400),
+    ],
+)
 def test_further_wordings_hold_no_held_out_word_in_any_form(file: str, words: int) -> None:
     stems = tuple(word.rstrip("e") for word in HELD_OUT_ONLY.split() if len(word) >= 6)
-    text = Path(motion_prompts.__file__).with_name(f"wordings_{file}.txt").read_text("utf-8")
+    text = Path(motion_prompts.__file__).with_name(f"{file}.txt").read_text("utf-8")
     said = {word for line in text.splitlines() if line[:1] not in "#[" for word in line.split()}
     assert len(said) > words
     assert not sorted(word for word in said if word.startswith(stems))
 
 
-def test_short_prompts_name_motions_and_are_none_that_training_draws() -> None:
+@pytest.mark.parametrize(("prompts", "count"), [(SHORT_PROMPTS, 140), (TYPED_PROMPTS, 200)])
+def test_freely_written_prompts_name_motions_and_are_none_that_training_draws(
+    prompts: tuple[tuple[str, frozenset[str]], ...], count: int
+) -> None:
     draw = random.Random(0)
     drawn = {wording for table in TRAINING_WORDINGS.values() for wording in table}
+    drawn |= {prompt.lower() for said in PEOPLE_PROMPTS.values() for prompt in said}
+    drawn |= {name for groups in THINGS.values() for things in groups for name in things.alone}
     drawn |= {
-        sample_prompt(motion, noun=None, random=draw)
+        sample_prompt(motion, noun=None, random=draw, others=[])
         for motion in (*MOTIONS, UNKNOWN)
         for _ in range(1000)
     }
-    assert len({prompt for prompt, _ in SHORT_PROMPTS}) == len(SHORT_PROMPTS) > 100
-    for prompt, meant in SHORT_PROMPTS:
-        assert meant <= {*MOTIONS, UNKNOWN}, prompt
+    assert len({prompt for prompt, _ in prompts}) == len(prompts) >= count
+    for prompt, meant in prompts:
+        assert {name for way in meant for name in way.split("+")} <= {*MOTIONS, UNKNOWN}, prompt
         assert prompt.lower() not in drawn
+
+
+def test_peoples_prompts_hold_no_held_out_word_and_no_everyday_prompt() -> None:
+    # But for words that say nothing of a motion by themselves.
+    words = set(HELD_OUT_ONLY.split()) - {"at", "both", "give", "ever", "sides", "sit"}
+    stems = tuple(word.rstrip("e") for word in words if len(word) >= 6)
+    everyday = {prompt for prompts in EVERYDAY_PROMPTS.values() for prompt in prompts}
+    assert set(PEOPLE_PROMPTS) <= {*MOTIONS, *COMPOSED, UNKNOWN}
+    for prompts in PEOPLE_PROMPTS.values():
+        for prompt in prompts:
+            said = re.findall(r"[a-z'-]+", prompt.lower())
+            assert not [word for word in said if word in words or word.startswith(stems)], prompt
+            assert prompt.lower() not in everyday
+
+
+def test_whole_prompts_of_people_are_drawn_as_they_are() -> None:
+    draw = random.Random(0)
+    long = {prompt for prompt in PEOPLE_PROMPTS["swing"] if len(prompt.split()) > 6}
+    drawn = {sample_prompt("swing", noun="boat", random=draw, others=[]) for _ in range(3000)}
+    assert len(long) > 10 and long <= drawn
+    drawn = {sample_prompt("swing", noun="boat", random=draw) for _ in range(3000)}
+    assert not drawn & long
 
 
 def test_sampled_prompts_never_mix_the_splits() -> None:

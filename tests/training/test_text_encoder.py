@@ -71,7 +71,8 @@ def test_validation_tells_one_motion_and_two_apart(configure):
         *("everyday_wordings_accuracy", "everyday_two_motions_accuracy"),
         *("held_out_wordings_unknown", "held_out_two_motions_unknown"),
         *("everyday_wordings_unknown", "everyday_two_motions_unknown"),
-        *("short_prompts_accuracy", "short_prompts_unknown", "unknown_prompts_found"),
+        *("short_prompts_accuracy", "short_prompts_unknown", "short_unknown_found"),
+        *("typed_prompts_accuracy", "typed_prompts_unknown", "typed_unknown_found"),
     }
     assert all(
         0 <= figures[name] < 0.3
@@ -90,7 +91,7 @@ def test_what_is_taken_for_no_motion_is_counted_apart(configure, monkeypatch):
 
     monkeypatch.setattr(objective.model, "forward", says_none)
     figures, _ = objective.validate(objective.model)
-    assert figures["short_prompts_unknown"] == figures["unknown_prompts_found"] == 1
+    assert figures["short_prompts_unknown"] == figures["typed_unknown_found"] == 1
     assert figures["held_out_wordings_unknown"] == figures["everyday_two_motions_unknown"] == 1
     # Of the motions, none comes before all others.
     assert figures["held_out_wordings_accuracy"] == 0

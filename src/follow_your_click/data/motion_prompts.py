@@ -8,16 +8,20 @@ prompts are a third set, for measuring: whole prompts in common words, none of w
 
 import random as random_module
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from follow_your_click.data.sentences import around, sentence
 from follow_your_click.data.wordings import (
     EVERYDAY_PROMPTS,
     HELD_OUT_WORDINGS,
     NOMINALS,
+    PEOPLE_PROMPTS,
     SHORT_PROMPTS,
+    THINGS,
     TRAINING_WORDINGS,
+    TYPED_PROMPTS,
     UNKNOWN_WORDINGS,
 )
 from follow_your_click.errors import SettingsError
@@ -30,6 +34,7 @@ __all__ = [
     "MOTIONS",
     "SHORT_PROMPTS",
     "TRAINING_WORDINGS",
+    "TYPED_PROMPTS",
     "UNKNOWN",
     "UNKNOWN_WORDINGS",
     "WordingSplit",
@@ -113,6 +118,12 @@ _ADVERBS = (
     *("deeply", "calmly"),
 )
 """Words that may stand before the verb of a wording."""
+_PEOPLE_SHARE = 0.3  # of the prompts in sentences, that are whole ones of `PEOPLE_PROMPTS`
+_THINGS_SHARE = 0.2  # of the others, that speak of a thing which moves so by itself
+_ALONE_SHARE = 0.3  # of those, that name no more than the thing
+_SENTENCE_SHARE = 0.5  # of the others, that stand in a sentence
+_LINKS = ("while", "while", "and")
+_MORE_LINKS = (*_LINKS, "and", "and at the same time", "and also", "but also", "and it should")
 _PROMPT_FORMS = ("plain", "plain", "plain", "please", "sentence", "sentence", "gerund", "make")
 
 
@@ -135,6 +146,7 @@ def sample_prompt(
     noun: str | None,
     random: random_module.Random,
     split: WordingSplit = "train",
+    others: Sequence[str] | None = None,
 ) -> str:
     """Draw a motion prompt: "drift left", "the boat drifts left", "please drift to the left".
 
@@ -143,8 +155,21 @@ def sample_prompt(
         noun: what moves ("boat"), or None when nobody knows.
         random: the only source of chance.
         split: which wordings to draw from; everyday prompts are used as they are, whatever the noun.
+        others: names of things that may stand in a sentence around it, "my old boat on the lake should drift left, please",
+            and the training prompts are whole ones of `PEOPLE_PROMPTS` then, or speak of what moves so by itself ("river"), too.
+            None: none of that.
     """
-    said = _sample_wording(motion, random, split)
+    if others is not None:
+        whole = PEOPLE_PROMPTS.get(motion)
+        if whole is not None and random.random() < _PEOPLE_SHARE:
+            return random.choice(whole)
+        own = _of_a_thing(motion, others, random)
+        if own is not None:
+            return own
+    in_a_sentence = others is not None and random.random() < _SENTENCE_SHARE
+    said = _sample_wording(motion, random, split, _MORE_LINKS if in_a_sentence else _LINKS)
+    if others is not None and in_a_sentence:
+        return _in_a_sentence(said, noun, others, random)
     form = random.choice(_PROMPT_FORMS)
     if said.nominal or form == "plain":
         return said.plain
@@ -157,6 +182,33 @@ def sample_prompt(
     if form == "gerund":
         return f"{noun} {said.shaped(_gerund)}"
     return f"make the {noun} {said.plain}"
+
+
+def _of_a_thing(motion: str, others: Sequence[str], random: random_module.Random) -> str | None:
+    """ "the smoke from the chimney goes up", "ferris wheel"; None where there is no such thing, and mostly."""
+    if motion not in THINGS or random.random() >= _THINGS_SHARE:
+        return None
+    things = random.choice(THINGS[motion])
+    if things.alone and random.random() < _ALONE_SHARE:
+        alone = random.choice(things.alone)
+        return alone if random.random() < 0.5 else around(alone, others, random)
+    return _in_a_sentence(
+        _Said(random.choice(things.said)), random.choice(things.names), others, random
+    )
+
+
+def _in_a_sentence(
+    said: "_Said", noun: str | None, others: Sequence[str], random: random_module.Random
+) -> str:
+    if said.nominal:
+        return around(said.plain, others, random)
+    many = noun is not None and noun.endswith("s") and not noun.endswith("ss")
+    forms = (
+        lambda: said.plain,
+        lambda: said.plain if many else said.shaped(_third_person),
+        lambda: said.shaped(_gerund),
+    )
+    return sentence(forms, noun, others, random)
 
 
 def sample_caption(
@@ -177,7 +229,7 @@ def sample_caption(
 
 @dataclass(frozen=True)
 class _Said:
-    """A wording, and how a second one is joined to it: "while" it goes on, or "and"."""
+    """A wording, and how a second one is joined to it: "while" it goes on, or "and" (also)."""
 
     wording: str
     second: str | None = None
@@ -196,11 +248,21 @@ class _Said:
         """With its verbs in a form such as the third person's."""
         if self.second is None:
             return shape(self.wording)
-        added = shape(self.second) if self.link == "and" else _gerund(self.second)
+        if self.link == "while":
+            added = _gerund(self.second)
+        elif self.link.endswith("should"):
+            added = self.second
+        else:
+            added = shape(self.second)
         return f"{shape(self.wording)} {self.link} {added}"
 
 
-def _sample_wording(motion: str, random: random_module.Random, split: WordingSplit) -> _Said:
+def _sample_wording(
+    motion: str,
+    random: random_module.Random,
+    split: WordingSplit,
+    links: tuple[str, ...] = _LINKS,
+) -> _Said:
     if motion == UNKNOWN:
         return _Said(random.choice(UNKNOWN_WORDINGS))
     kind = family(motion)
@@ -211,7 +273,7 @@ def _sample_wording(motion: str, random: random_module.Random, split: WordingSpl
     first, second = (_drawn(part, random, split, joined=True) for part in motion.split(JOIN))
     if random.random() < 0.5:
         first, second = second, first
-    return _Said(first, second, random.choice(("while", "while", "and")))
+    return _Said(first, second, random.choice(links))
 
 
 def _drawn(motion: str, random: random_module.Random, split: WordingSplit, *, joined: bool) -> str:

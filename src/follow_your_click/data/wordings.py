@@ -8,6 +8,7 @@ rotating and spinning go clockwise, drifting goes to the left, flowing goes down
 No training wording has a held-out wording in it, nor a word that was new in the held-out ones.
 """
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from follow_your_click.data.wordings_rarer import (
@@ -56,6 +57,7 @@ _CORNER = (
     *("{v}ward and {s}ward", "{v}wards and to the {s}", "diagonally to the {c} {s}"),
     *("{v} {s} diagonally", "diagonally toward the {t} {s}", "towards the {t} {s} of the picture"),
     *("to the {c} {s} side", "slowly {v} and to the {s}", "{v} and then {s}", "{v} and a bit {s}"),
+    *("{v}hill {s}", "{v}hill towards the {s}", "{v}hill to the {s} side"),
     *("{v} and toward the {s}", "from the {b} {o} to the {t} {s}"),
 )
 _CORNER_HELD_OUT = ("{v}-{s}", "toward the {c} {s}-hand corner", "{s} and {v}", "{v} to the {s}")
@@ -104,6 +106,9 @@ _SIDE_PHRASES = (
     *("go {w}", "move sideways to the {s}", "move {w}", "head {w}", "{s}", "to the {s}", "{s}ward"),
     *("{s}wards", "from {o} to {s}", "toward the {s}", "moving {s}", "motion to the {s}"),
     *("take a step to the {s}", "cross the picture from {o} to {s}", "leave on the {s} side"),
+    *("come in from the {o}", "enter from the {o}", "come from the {o}", "slide in from the {o}"),
+    *("move in from the {o}", "drive in from the {o}", "fly in from the {o}", "leave to the {s}"),
+    *("come into the picture from the {o}", "enter from {o}", "slide in from {o}", "go out {s}"),
 )
 _UPRIGHT_PHRASES = (
     *("go {w}", "move {w}", "head {w}", "{v}", "{v}ward", "{v}wards", "moving {v}"),
@@ -281,6 +286,37 @@ def _read_tables(name: str) -> tuple[dict[str, tuple[str, ...]], frozenset[str]]
     return tables, frozenset(nominals)
 
 
+@dataclass(frozen=True)
+class Things:
+    """Things of which one motion is meant by what is said of them (imperatives), by some of their names (`alone`) at once."""
+
+    names: tuple[str, ...]
+    said: tuple[str, ...]
+    alone: tuple[str, ...]
+
+
+def _read_things(name: str) -> dict[str, tuple[Things, ...]]:
+    """`wordings_things.txt` by motion; what is said under "FLOW" goes with every direction."""
+    found: dict[str, tuple[Things, ...]] = {}
+    for block in _text(name).split("\n[")[1:]:
+        heading, _, body = block.partition("]")
+        lines = dict(line.split(":", 1) for line in body.strip().splitlines())
+        names, said, alone = (_lines(lines[key]) for key in ("things", "say", "alone"))
+        tables = {heading: said}
+        if heading == "FLOW":
+            ways = {
+                **{side: _filled(_TO_SIDE, s=side, o=other) for side, other in _OTHER.items()},
+                "up": _UP,
+                "down": _DOWN,
+            }
+            tables = {
+                f"flow_{way}": _spread(said, phrases, each=2) for way, phrases in ways.items()
+            }
+        for motion, wordings in tables.items():
+            found[motion] = (*found.get(motion, ()), Things(names, wordings, alone))
+    return found
+
+
 def _read_prompts(name: str) -> list[tuple[str, str]]:
     """What may be meant, and a prompt, of each line."""
     return [(line.split("\t")[0], line.split("\t")[1]) for line in _text(name).splitlines()]
@@ -298,6 +334,8 @@ _WIDER_OWN = {name: "; ".join(said) for name, said in _WIDER.items() if name.isl
 _SHORT, _SHORT_NOMINALS = _read_tables("wordings_short.txt")
 UNKNOWN_WORDINGS = _SHORT.pop("unknown")
 """What people ask for that no motion can show: "smile", "become night", "a sunset"."""
+THINGS = _read_things("wordings_things.txt")
+"""What may be asked of things that hardly move in another way: "smoke goes up" flows, "ferris wheel" spins."""
 _COMPASS = {"left": "west", "right": "east", "up": "north", "down": "south"}
 _SIDE_TRAINING, _SIDE_HELD_OUT = _sideways(_COMPASS)
 _UPRIGHT_TRAINING, _UPRIGHT_HELD_OUT = _upright(_COMPASS)
@@ -371,10 +409,25 @@ NOMINALS = frozenset(
 )
 """Wordings used as they are: they have no verb to conjugate, or read oddly about a noun."""
 
+SURROUNDINGS = {
+    heading: _lines(body)
+    for heading, _, body in (
+        block.partition("]") for block in _text("sentences.txt").split("\n[")[1:]
+    )
+}
+"""What people type around a wording, by heading of `sentences.txt`; "*" stands for the thing."""
+
+PEOPLE_PROMPTS = _by_motion(_read_prompts("wordings_people.tsv"))
+"""Whole prompts for training, as a language model thinks that many kinds of people type them; with no word of a held-out wording in any form."""
 EVERYDAY_PROMPTS = _by_motion(_read_prompts("wordings_everyday.tsv"))
 """Prompts as people would type them, in common words. A language model wrote them that saw none of the tables; those that training could draw were taken out."""
 
-SHORT_PROMPTS = tuple(
-    (prompt, frozenset(meant.split(","))) for meant, prompt in _read_prompts("prompts_short.tsv")
-)
+
+def _read_asked(name: str) -> tuple[tuple[str, frozenset[str]], ...]:
+    return tuple((prompt, frozenset(meant.split(","))) for meant, prompt in _read_prompts(name))
+
+
+SHORT_PROMPTS = _read_asked("prompts_short.tsv")
 """Prompts of few words as impatient people type them, each with all motions that may be meant, or "unknown". Written and cleared like the everyday ones."""
+TYPED_PROMPTS = _read_asked("prompts_typed.tsv")
+"""Prompts of one word to twenty as many kinds of people type them; as the short ones, and two motions at once are joined by "+"."""

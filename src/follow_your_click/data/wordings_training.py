@@ -204,7 +204,7 @@ OWN_TRAINING = {
         small waves; high waves; strong waves; a waving flag; like a flag; like a wave; a stormy sea; stormy; a rough sea
         choppy water; rolling waves; a flag in the wind; a hurricane; thunderstorm; waving""",
     "ripple": """ripple; ripple like water; ripple outward; make ripples; ripple gently; form ripples; shimmer
-        spread ripples; ripple from the centre; water ripples; ripples on water; ripple like a pond; wobble
+        spread ripples; ripple from the centre; water ripples; ripples on water; ripple like a pond
         wobble like jelly; ripple in circles; circular ripples; spread rings; shimmer like water; keep rippling
         ripple like a lake; jiggle like jelly; ripple outwards
         ripple slowly; ripple softly; ripple lightly; ripple a little; ripple quickly; slowly ripple; gently ripple
@@ -214,8 +214,8 @@ OWN_TRAINING = {
         form rings; form circles; form circular ripples; make small ripples; make gentle ripples; rippling
         make circular ripples; spread like ripples; spread out in rings; spread out in circles; spread outward
         send out ripples; send out rings; send ripples over the surface; shimmer gently; shimmer softly
-        shimmer slowly; shimmer in the light; shimmer like a lake; wobble gently; wobble a little; wobble slowly
-        wobble softly; wobble like water; wobble like rubber; wobble all over; jiggle; jiggle gently; jiggle a little
+        shimmer slowly; shimmer in the light; shimmer like a lake
+        wobble like water; wobble like rubber; wobble all over; jiggle; jiggle gently; jiggle a little
         jiggle softly; jelly; like jelly; like water; ripples; gentle ripples; small ripples; ripples in the water
         ripples on a lake; rippling water; ripples spreading; rings on the water; drops on water
         like a stone thrown into water; glisten; glitter""",

@@ -114,7 +114,8 @@ class DisplacementFieldObjective:
         prompts = []
         for motion in motions:
             noun = random.choice((None, None, random.choice(self.nouns)))
-            prompt = sample_prompt(motion, noun=noun, random=random, split=split)
+            others = self.nouns if split == "train" else None
+            prompt = sample_prompt(motion, noun=noun, random=random, split=split, others=others)
             dropped = split == "train" and random.random() < self.settings.motion_prompt_dropout
             prompts.append("" if dropped else prompt)
         return encode_text(self.text_encoder, self.tokenizer, prompts).mean(dim=1)

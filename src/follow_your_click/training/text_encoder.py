@@ -23,18 +23,22 @@ from follow_your_click.data.motion_prompts import (
     MOTIONS,
     SHORT_PROMPTS,
     TRAINING_WORDINGS,
+    TYPED_PROMPTS,
     UNKNOWN,
     WordingSplit,
     sample_caption,
     sample_prompt,
 )
+from follow_your_click.data.sentences import mistyped
+from follow_your_click.data.wordings import THINGS
 from follow_your_click.models.text_encoder import MotionTextEncoder, load_tokenizer, tokenized
 from follow_your_click.training.objective import SEED_STRIDE
 
 _CAPTION_SHARE = 0.3
 _COMPOSED_SHARE = 0.3  # of the prompts: two motions at once
-_UNKNOWN_SHARE = 0.08  # of the prompts: no motion at all
+_UNKNOWN_SHARE = 0.12  # of the prompts: no motion at all
 _BARE_SHARE = 0.3  # of those: nothing but words for things
+_MISTYPED_SHARE = 0.08
 _HELD_OUT_PROMPTS = 40  # per motion
 _HELD_OUT_PAIRS = 3  # prompts per two motions
 _READINGS = (*MOTIONS, UNKNOWN)  # as the encoder tells them apart
@@ -79,6 +83,11 @@ class TextEncoderObjective:
     nouns: list[str]
     tokenizer: PreTrainedTokenizerFast = field(default_factory=load_tokenizer)
 
+    def __post_init__(self) -> None:
+        named = {name for groups in THINGS.values() for things in groups for name in things.alone}
+        self.idle = [noun for noun in self.nouns if noun not in named]
+        """Of the nouns, those that ask for nothing where they stand alone; "windmill" asks for a spin."""
+
     def batch(self, batch_size: int, *, seed: int, step: int) -> dict[str, Tensor]:
         """Tokens of random wordings, and which motions they ask for."""
         random = random_module.Random(seed * SEED_STRIDE + step)
@@ -104,12 +113,20 @@ class TextEncoderObjective:
             noun = random.choice([None, *random.sample(self.nouns, min(2, len(self.nouns)))])
             if motion == UNKNOWN and random.random() < _BARE_SHARE:
                 prompts.append(
-                    " ".join(random.choices(self.nouns, k=random.choice((0, 1, 1, 2, 3))))
+                    " ".join(random.choices(self.idle, k=random.choice((0, 1, 1, 2, 3))))
                 )
             elif random.random() < _CAPTION_SHARE:
                 prompts.append(sample_caption(motion, noun, random, split=split))
             else:
-                prompts.append(sample_prompt(motion, noun=noun, random=random, split=split))
+                others = self.nouns if split == "train" else None
+                prompts.append(
+                    sample_prompt(motion, noun=noun, random=random, split=split, others=others)
+                )
+        if split == "train":
+            prompts = [
+                mistyped(prompt, random) if random.random() < _MISTYPED_SHARE else prompt
+                for prompt in prompts
+            ]
         tokens = tokenized(self.tokenizer, prompts)
         return {
             "input_ids": tokens.input_ids.to(device),
@@ -132,7 +149,7 @@ class TextEncoderObjective:
 
     def validate(self, model: nn.Module) -> tuple[dict[str, float], Image.Image | None]:
         """Of wordings that training never saw: the share whose motion is named, of two motions both, "none" left aside; and the
-        share that is taken for that. Of short prompts likewise."""
+        share that is taken for that. Of short prompts and typed ones likewise."""
         device = next(model.parameters()).device
         motions = [motion for motion in MOTIONS for _ in range(_HELD_OUT_PROMPTS)]
         pairs = list(COMPOSED) * _HELD_OUT_PAIRS
@@ -147,25 +164,34 @@ class TextEncoderObjective:
             figures[f"{split}_{kind}_accuracy"] = float(_all_named(*motions_alone))
             taken = logits.argmax(dim=1) == len(MOTIONS)
             figures[f"{split}_{kind}_unknown"] = float(taken.float().mean())
-        return {**figures, **self._short(model, device)}, None
+        for kind, prompts in (("short", SHORT_PROMPTS), ("typed", TYPED_PROMPTS)):
+            right, refused, found = self._freely(model, prompts, device)
+            figures[f"{kind}_prompts_accuracy"] = right
+            figures[f"{kind}_prompts_unknown"] = refused
+            figures[f"{kind}_unknown_found"] = found
+        return figures, None
 
-    def _short(self, model: nn.Module, device: torch.device) -> dict[str, float]:
-        """Of `SHORT_PROMPTS`: the share that is taken for a motion that may be meant, and of either kind what is for none."""
-        tokens = tokenized(self.tokenizer, [prompt for prompt, _ in SHORT_PROMPTS]).to(device)
+    def _freely(
+        self,
+        model: nn.Module,
+        prompts: tuple[tuple[str, frozenset[str]], ...],
+        device: torch.device,
+    ) -> tuple[float, float, float]:
+        """Of prompts that ask for motions: the share taken for what may be meant, and for none; of those that ask for none likewise."""
+        tokens = tokenized(self.tokenizer, [prompt for prompt, _ in prompts]).to(device)
         logits = model(tokens.input_ids, tokens.attention_mask).motion_logits
-        nearest = [MOTIONS[int(index)] for index in logits[:, : len(MOTIONS)].argmax(dim=1)]
+        nearest = logits[:, : len(MOTIONS)].topk(2, dim=1).indices.tolist()
         none = (logits.argmax(dim=1) == len(MOTIONS)).tolist()
-        asking = [UNKNOWN not in meant for _, meant in SHORT_PROMPTS]
+        asking = [UNKNOWN not in meant for _, meant in prompts]
 
         def share(hits: list[bool], among: list[bool]) -> float:
             return sum(hit for hit, counts in zip(hits, among, strict=True) if counts) / sum(among)
 
-        right = [name in meant for name, (_, meant) in zip(nearest, SHORT_PROMPTS, strict=True)]
-        return {
-            "short_prompts_accuracy": share(right, asking),
-            "short_prompts_unknown": share(none, asking),
-            "unknown_prompts_found": share(none, [not known for known in asking]),
-        }
+        right = [
+            any({MOTIONS[i] for i in best[: way.count(JOIN) + 1]} == {*way.split(JOIN)} for way in meant)
+            for best, (_, meant) in zip(nearest, prompts, strict=True)
+        ]  # fmt: skip
+        return share(right, asking), share(none, asking), share(none, [not a for a in asking])
 
 
 def _asked(motion: str) -> Tensor:
