@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from follow_your_click.animator import Animator
+from follow_your_click.models.checkpoints import load_component
 from follow_your_click.models.text_encoder import MotionTextEncoder, load_tokenizer
-from follow_your_click.prompt_reading import PromptReading, read_prompt
+from follow_your_click.prompt_reading import PromptReading, read_prompt, wider_side
 from follow_your_click.region import Region
 
 MOTIONS = ("translate_up_left", "turn_left", "sway", "still")
@@ -42,7 +43,51 @@ def test_the_likeliest_motions_are_named_as_a_person_says_them(
     encoder, logits, motions, understood
 ):
     found = read_prompt(answering(encoder, *logits), load_tokenizer(), "anything")
-    assert found == PromptReading(motions, understood)
+    assert found == PromptReading(motions, understood, told="anything")
+
+
+@pytest.mark.parametrize(
+    ("prompt", "room", "told", "read"),
+    [
+        ("float", "left", "float", ("drift left",)),
+        ("drive", "right", "drive to the right", ("move right",)),
+        ("float", "right", "float to the right", ("drift right",)),
+        ("float left", "right", "float left", ("drift left",)),
+        ("move to the left", "right", "move to the left", ("move left",)),
+        ("sway", "right", "sway", ("sway",)),
+    ],
+)
+def test_travel_without_a_side_goes_where_there_is_room(prompt, room, told, read):
+    encoder = load_component(MotionTextEncoder, "mini/text_encoder").eval()
+    assert read_prompt(encoder, load_tokenizer(), prompt, room=room) == PromptReading(
+        read, understood=True, told=told
+    )
+
+
+@pytest.mark.parametrize(
+    ("columns", "side"),
+    [((0, 10), "right"), ((80, 96), "left"), ((40, 56), "left"), (None, "left")],
+)
+def test_the_wider_side_is_that_with_more_room(columns, side):
+    mask = np.zeros((64, 96), np.float32)
+    if columns is not None:
+        mask[20:30, slice(*columns)] = 1
+    assert wider_side(mask) == side
+
+
+def test_the_clip_goes_where_there_is_room(photo_and_mask):
+    animator = Animator.from_pretrained("mini", device="cpu")
+    photo, mask = photo_and_mask
+    photo, mask = np.roll(photo, -20, axis=1), np.roll(mask, -20, axis=1)
+    for shown, area, side in ((photo, mask, "right"), (photo[:, ::-1], mask[:, ::-1], "left")):
+        left_open, said = (
+            animator.animate(shown, [Region(area, prompt=prompt)], num_frames=3)
+            for prompt in ("float", f"float to the {side}")
+        )
+        (region,) = left_open.settings["regions"]
+        assert region["prompt"] == "float" and region["read_as"] == [f"drift {side}"]
+        if side == "right":
+            assert np.array_equal(left_open.frame(2), said.frame(2))
 
 
 def test_an_encoder_that_names_no_motions_says_nothing():

@@ -41,7 +41,7 @@ from follow_your_click.planning import (
 )
 from follow_your_click.presets import Preset
 from follow_your_click.preview import Preview, ShowFrames, few_frames
-from follow_your_click.prompt_reading import reading_for_settings
+from follow_your_click.prompt_reading import read_prompt, reading_for_settings, wider_side
 from follow_your_click.region import HoldStill, Region, Selection
 from follow_your_click.region.json_forms import mask_to_png
 from follow_your_click.regional import RegionCondition, animate_regions
@@ -267,7 +267,7 @@ class Animator:
             conditions.append(
                 RegionCondition(
                     torch.from_numpy(mask),
-                    region.region.prompt,
+                    self._told(region),
                     region.window_strength,
                     settings.seed + region.region.seed_offset,
                 )
@@ -303,6 +303,15 @@ class Animator:
             np.ascontiguousarray(pixels),
             [None if d is None else _as_fields(d) for d in displacements],
         )
+
+    def _told(self, plan: RegionPlan) -> str:
+        """What the model is told of a region's motion: its prompt, with a side where that leaves one open."""
+        read = read_prompt(
+            *(self.pipeline.text_encoder, self.pipeline.tokenizer),
+            plan.region.prompt,
+            room=wider_side(plan.mask),
+        )
+        return plan.region.prompt if read is None else read.told
 
     def _cost(self, settings: RunSettings) -> Cost:
         return Cost.of(
@@ -367,6 +376,7 @@ class Animator:
         readings = reading_for_settings(
             *(self.pipeline.text_encoder, self.pipeline.tokenizer),
             [plan.region.prompt for plan in plans],
+            [plan.mask for plan in plans],
             model=self.preset.name,
         )
         asked = any(needs_segmenter(each) for each in [*(p.region for p in plans), *hold_still])

@@ -1,12 +1,19 @@
-"""How the embedded model understands a motion prompt, for people to see: a verb that it does not know is read as another."""
+"""How the embedded model understands a motion prompt, for people to see: a verb that it does not know is read as another.
+
+Travel without a side ("drive", "swim") goes to where the photo has more room: photographers leave it in front of what
+moves, and there the object does not leave the picture.
+"""
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import nn
 from transformers import PreTrainedTokenizerFast
@@ -16,6 +23,9 @@ from follow_your_click.models.text_encoder import tokenized
 _SECOND_SHARE = (
     0.4  # of the likeliest motion's probability, that a second one has where two are asked for
 )
+_OPEN = {"translate_left": "translate_right", "drift_left": "drift_right"}
+"""What travel is read as that names no side, and what it is on the other side."""
+_SIDED = re.compile(r"\b(left|right|east|west)", re.IGNORECASE)
 _SAID = {"translate": "move", "turn": "turn the head", "still": "stay still"}
 
 
@@ -24,40 +34,79 @@ class PromptReading:
     """motions: as a person says them ("move left"), the likeliest first; one, or two at once.
 
     understood: False if the prompt asks for nothing that the model can show; `motions` is the one that is nearest to it then.
+    told: what the model is told: the prompt, with the side to go to where it leaves that open.
     """
 
     motions: tuple[str, ...]
     understood: bool
+    told: str
+
+
+def wider_side(mask: npt.NDArray[np.float32]) -> Literal["left", "right"]:
+    """On which side of a mask (H, W) the photo has more room."""
+    columns = np.nonzero((mask > 0.5).any(axis=0))[0]
+    if not columns.size:
+        return "left"
+    return "right" if mask.shape[1] - 1 - columns[-1] > columns[0] else "left"
+
+
+def read_prompt(
+    text_encoder: nn.Module,
+    tokenizer: PreTrainedTokenizerFast,
+    prompt: str,
+    *,
+    room: Literal["left", "right"] = "left",
+) -> PromptReading | None:
+    """What a text encoder takes a prompt for; None of one that names no motions, such as CLIP's.
+
+    `room`: the side to which travel goes that names none.
+    """
+    if not _names(text_encoder):
+        return None
+    told, (asked, understood) = prompt, _asked(text_encoder, tokenizer, prompt)
+    open_side = next((motion for motion in asked if motion in _OPEN), None)
+    if room == "right" and understood and open_side and not _SIDED.search(prompt):
+        for ending in (" to the right", f", {_said(_OPEN[open_side])}"):
+            found, _ = _asked(text_encoder, tokenizer, prompt + ending)
+            if set(found) & set(_OPEN.values()):
+                told, asked = prompt + ending, found
+                break
+    return PromptReading(tuple(map(_said, asked)), understood, told)
+
+
+def _names(text_encoder: nn.Module) -> tuple[str, ...]:
+    return tuple(getattr(text_encoder.config, "motions", ()))
 
 
 @torch.no_grad()
-def read_prompt(
+def _asked(
     text_encoder: nn.Module, tokenizer: PreTrainedTokenizerFast, prompt: str
-) -> PromptReading | None:
-    """What a text encoder takes a prompt for; None of one that names no motions, such as CLIP's."""
-    names = tuple(getattr(text_encoder.config, "motions", ()))
-    if not names:
-        return None
+) -> tuple[list[str], bool]:
+    """The names of the motions, the likeliest first, and whether the prompt asks for any."""
+    names = _names(text_encoder)
     tokens = tokenized(tokenizer, [prompt]).to(next(text_encoder.parameters()).device)
     logits = text_encoder(tokens.input_ids, tokens.attention_mask).motion_logits[0]
     understood = float(logits.softmax(dim=0)[-1]) <= 0.5
     (first, second), (one, other) = logits[:-1].softmax(dim=0).topk(2)
     two = understood and second > _SECOND_SHARE * first
-    asked = (one, other) if two else (one,)
-    return PromptReading(tuple(_said(names[int(index)]) for index in asked), understood)
+    return [names[int(index)] for index in ((one, other) if two else (one,))], understood
 
 
 def reading_for_settings(
     text_encoder: nn.Module,
     tokenizer: PreTrainedTokenizerFast,
     prompts: Sequence[str],
+    masks: Sequence[npt.NDArray[np.float32]],
     *,
     model: str,
 ) -> list[dict[str, Any]]:
-    """What a clip's settings say of each prompt, nothing where `read_prompt` gives None; warns of what is not understood."""
+    """What a clip's settings say of each prompt, nothing where `read_prompt` gives None; warns of what is not understood.
+
+    masks: what each moves, (H, W) of the photo.
+    """
     said: list[dict[str, Any]] = []
-    for prompt in prompts:
-        reading = read_prompt(text_encoder, tokenizer, prompt)
+    for prompt, mask in zip(prompts, masks, strict=True):
+        reading = read_prompt(text_encoder, tokenizer, prompt, room=wider_side(mask))
         if reading is None:
             said.append({})
             continue
