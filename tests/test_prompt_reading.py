@@ -1,5 +1,7 @@
 """What a prompt is taken for, and that a person hears of it."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,7 @@ import torch
 from follow_your_click.animator import Animator
 from follow_your_click.models.checkpoints import load_component
 from follow_your_click.models.text_encoder import MotionTextEncoder, load_tokenizer
-from follow_your_click.prompt_reading import PromptReading, read_prompt, wider_side
+from follow_your_click.prompt_reading import PromptReading, in_words, read_prompt, wider_side
 from follow_your_click.region import Region
 
 MOTIONS = ("translate_up_left", "turn_left", "sway", "still")
@@ -90,8 +92,26 @@ def test_the_clip_goes_where_there_is_room(photo_and_mask):
             assert np.array_equal(left_open.frame(2), said.frame(2))
 
 
+@pytest.mark.parametrize(
+    ("prompt", "line"),
+    [
+        ("drift left", "Read as: drift left"),
+        ("float", "Read as: drift to where there is room"),
+        ("float to the left", "Read as: drift left"),
+        ("rise and spin", "Read as: (rise and spin|spin and rise)"),
+        ("blink twice", "No motion that mini knows; the nearest is: [a-z ]+"),
+        (" ", ""),
+    ],
+)
+def test_whoever_types_hears_how_it_is_read(prompt, line):
+    encoder = load_component(MotionTextEncoder, "mini/text_encoder").eval()
+    assert re.fullmatch(line, in_words(encoder, load_tokenizer(), prompt, model="mini"))
+
+
 def test_an_encoder_that_names_no_motions_says_nothing():
-    assert read_prompt(MotionTextEncoder(hidden_size=24), load_tokenizer(), "sway") is None
+    nameless = MotionTextEncoder(hidden_size=24)
+    assert read_prompt(nameless, load_tokenizer(), "sway") is None
+    assert in_words(nameless, load_tokenizer(), "sway", model="mini") == ""
 
 
 def test_the_clip_says_how_its_prompts_were_read_and_warns_of_what_was_not_understood(

@@ -74,6 +74,24 @@ def read_prompt(
     return PromptReading(tuple(map(_said, asked)), understood, told)
 
 
+def in_words(
+    text_encoder: nn.Module, tokenizer: PreTrainedTokenizerFast, prompt: str, *, model: str
+) -> str:
+    """A line for whoever types a prompt, before anything moves: "Read as: drift left"; empty where there is nothing to say."""
+    reading = read_prompt(text_encoder, tokenizer, prompt) if prompt.strip() else None
+    if reading is None:
+        return ""
+    if not reading.understood:
+        return f"No motion that {model} knows; the nearest is: {reading.motions[0]}"
+    other = read_prompt(text_encoder, tokenizer, prompt, room="right")
+    motions = reading.motions
+    if other is not None and other.motions != motions:
+        motions = tuple(
+            re.sub("^(move|drift) left$", r"\1 to where there is room", m) for m in motions
+        )
+    return f"Read as: {' and '.join(motions)}"
+
+
 def _names(text_encoder: nn.Module) -> tuple[str, ...]:
     return tuple(getattr(text_encoder.config, "motions", ()))
 

@@ -420,6 +420,20 @@ def test_a_prompt_is_never_html(page: Any) -> None:
     assert page.evaluate("window.hurt === undefined")
 
 
+def test_the_page_says_how_a_prompt_is_read_while_it_is_typed(page: Any) -> None:
+    _open(page)
+    reading = page.locator("#reading")
+    _say(page, "drift right")
+    page.get_by_text("Read as: drift right").wait_for()
+    _say(page, "blink twice")
+    page.get_by_text("No motion that mini knows").wait_for()
+    page.get_by_role("button", name="sway", exact=True).click()
+    page.get_by_text("Read as: sway").wait_for()
+    _say(page, "")
+    page.wait_for_function("!document.querySelector('#reading').innerText.trim()")
+    assert reading.inner_text().strip() == ""
+
+
 def test_cancel_stops_within_two_seconds(page: Any) -> None:
     _open(page)
     _click(page, *SPOON)

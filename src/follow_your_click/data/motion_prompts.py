@@ -118,7 +118,7 @@ _ADVERBS = (
     *("deeply", "calmly"),
 )
 """Words that may stand before the verb of a wording."""
-_PEOPLE_SHARE = 0.3  # of the prompts in sentences, that are whole ones of `PEOPLE_PROMPTS`
+_PEOPLE_SHARE = 0.4  # of the prompts in sentences, that are whole ones of `PEOPLE_PROMPTS`
 _THINGS_SHARE = 0.2  # of the others, that speak of a thing which moves so by itself
 _ALONE_SHARE = 0.3  # of those, that name no more than the thing
 _SENTENCE_SHARE = 0.5  # of the others, that stand in a sentence

@@ -49,6 +49,22 @@ def handlers(studio: Studio, notes: list[str]) -> Handlers:
     return Handlers(studio, max_bytes=1000)
 
 
+def test_what_is_typed_is_read_by_a_model_that_is_loaded(handlers: Handlers) -> None:
+    shelf = handlers.studio.service.shelf
+    assert handlers.read("drift left", "mini") == '<span role="status"></span>'
+    shelf.animator("mini", device="cpu")
+    assert handlers.read("drift left", "mini") == '<span role="status">Read as: drift left</span>'
+    assert handlers.read("drift left", "another") == '<span role="status"></span>'
+    assert handlers.read(None, "mini") == '<span role="status"></span>'
+
+
+def test_how_a_prompt_is_read_is_never_html(
+    handlers: Handlers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(handlers.studio.service.shelf, "reading", lambda *_: "<b>")
+    assert handlers.read("x", "mini") == '<span role="status">&lt;b&gt;</span>'
+
+
 def _event(**data: Any) -> Any:
     return types.SimpleNamespace(_data=data)
 

@@ -73,6 +73,10 @@ def _wire_regions(page: Page, handlers: Handlers) -> None:
     for button, idea in zip(page.ideas, page.idea_texts, strict=True):
         # Typed by the browser itself: no round trip to wait for.
         button.click(None, None, page.prompt, js=f"() => {json.dumps(idea)}", **QUICK)
+    # What was typed and what a button put there alike; of quick typing the last.
+    page.prompt.change(
+        handlers.read, [page.prompt, page.model], page.reading, **QUICK, trigger_mode="always_last"
+    )
     page.automatic.input(handlers.show_strength, page.automatic, page.strength, **QUICK)
 
 

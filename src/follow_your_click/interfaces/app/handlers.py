@@ -109,6 +109,11 @@ class Handlers:
             gr.Row(visible=moves),
         ]
 
+    def read(self, prompt: str | None, model: str) -> str:
+        """How the model understands what stands in the field."""
+        said = self.studio.service.shelf.reading(model, prompt or "")
+        return f'<span role="status">{html.escape(said)}</span>'
+
     # The photo
 
     def open_upload(

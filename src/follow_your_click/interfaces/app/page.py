@@ -37,6 +37,7 @@ class Page:
     owner: Any
     name: Any
     prompt: Any
+    reading: Any
     idea_row: Any
     ideas: tuple[Any, ...]
     idea_texts: tuple[str, ...]
@@ -131,6 +132,7 @@ def _panel(studio: Studio) -> dict[str, Any]:
             elem_id="prompt",
             lines=1,
         )
+        reading = gr.HTML("", elem_id="reading")
     with gr.Row(elem_id="ideas") as idea_row:
         ideas = tuple(gr.Button(idea, size="sm", variant="secondary") for idea in IDEAS)
     automatic = gr.Checkbox(
@@ -154,6 +156,7 @@ def _panel(studio: Studio) -> dict[str, Any]:
         "delete": delete,
         "chips": style,
         "prompt": prompt,
+        "reading": reading,
         "owner": owner,
         "idea_row": idea_row,
         "ideas": ideas,

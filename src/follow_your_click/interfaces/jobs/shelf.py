@@ -16,6 +16,7 @@ from follow_your_click.animator import Animator
 from follow_your_click.errors import RegionError, SettingsError
 from follow_your_click.loading import EMBEDDED, find_model
 from follow_your_click.project import ProjectSettings
+from follow_your_click.prompt_reading import in_words
 from follow_your_click.region import Selection
 from follow_your_click.segmentation import Segmentation, Segmenter
 from follow_your_click.segmentation.registry import HUB_IDS, SEGMENTER_NAMES, load_segmenter
@@ -81,6 +82,16 @@ class ModelShelf:
         device = device or self.device
         return self._animators.get(
             f"{model} {device}", lambda: Animator.from_pretrained(model, device=device)
+        )
+
+    def reading(self, model: str, prompt: str) -> str:
+        """How a model understands a prompt, in words; empty where it is not loaded yet, or reads no motions."""
+        animator = self._animators.loaded(f"{model} ")
+        if animator is None:
+            return ""
+        pipeline = animator.pipeline
+        return in_words(
+            pipeline.text_encoder, pipeline.tokenizer, prompt, model=animator.preset.name
         )
 
     def segmenter(self, name: str) -> Segmenter:
@@ -190,6 +201,12 @@ class _Loaded(Generic[_T]):
             if name not in self._things:
                 self._things[name] = load()
             return self._things[name]
+
+    def loaded(self, beginning: str) -> _T | None:
+        """One whose name begins so, if there is any yet."""
+        return next(
+            (self._things[name] for name in list(self._things) if name.startswith(beginning)), None
+        )
 
 
 def _same(known: npt.NDArray[np.uint8], image: npt.NDArray[np.uint8]) -> bool:

@@ -1,0 +1,99 @@
+"""How well is a prompt understood? Whole prompts that training never saw, of writers that saw no table.
+
+    python benchmarks/prompts.py [--text-encoder FOLDER] [--misread] [--json FILE]
+
+typed: one word to twenty, as many kinds of people type them. short: a few words. Each comes with all motions that would do, two
+at once joined by "+", or with "unknown" where none can show it. By their length, in words, with 95 % intervals over prompts:
+    understood  one of the motions that would do is the likeliest (of two at once, both are the likeliest two)
+    refused     of prompts that ask for a motion, those that are taken for none: the person is warned
+    known       of those that ask for none, those that are taken for it
+
+--misread lists what is not understood, which makes of these prompts a set to develop on: write new ones to measure by then.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from follow_your_click.data.motion_prompts import (
+    JOIN,
+    MOTIONS,
+    SHORT_PROMPTS,
+    TYPED_PROMPTS,
+    UNKNOWN,
+)
+from follow_your_click.evaluation.figures import bootstrap_interval, mean
+from follow_your_click.models.checkpoints import load_component
+from follow_your_click.models.text_encoder import MotionTextEncoder, load_tokenizer, tokenized
+
+LENGTHS = {"1 to 3 words": (1, 3), "4 to 7": (4, 7), "8 and more": (8, 99), "all": (1, 99)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--text-encoder", default="mini/text_encoder")
+    parser.add_argument("--misread", action="store_true")
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args()
+
+    encoder = load_component(MotionTextEncoder, arguments.text_encoder).eval()
+    tables = {"typed": TYPED_PROMPTS, "short": SHORT_PROMPTS}
+    read = {name: [answer(encoder, *each) for each in table] for name, table in tables.items()}
+    report = {name: summary(answers) for name, answers in read.items()}
+    for name, rows in report.items():
+        print(name)
+        for length, row in rows.items():
+            print(f"  {length:<14}" + "   ".join(f"{key} {cell}" for key, cell in row.items()))
+    if arguments.misread:
+        for answers in read.values():
+            for prompt, meant, taken, right in answers:
+                if not right:
+                    print(f"{prompt} | {', '.join(sorted(meant))} | {taken}")
+    if arguments.json:
+        arguments.json.write_text(json.dumps(report, indent=1))
+
+
+@torch.no_grad()
+def answer(
+    encoder: MotionTextEncoder, prompt: str, meant: frozenset[str]
+) -> tuple[str, frozenset[str], str, bool]:
+    """The prompt, what would do, what it is taken for, and whether that is right."""
+    tokens = tokenized(load_tokenizer(), [prompt])
+    logits = encoder(tokens.input_ids, tokens.attention_mask).motion_logits[0]
+    best = [MOTIONS[int(index)] for index in logits[:-1].topk(2).indices]
+    refused = int(logits.argmax()) == len(MOTIONS)
+    if UNKNOWN in meant:
+        return prompt, meant, UNKNOWN if refused else best[0], refused
+    right = any({*best[: way.count(JOIN) + 1]} == {*way.split(JOIN)} for way in meant)
+    return prompt, meant, UNKNOWN if refused else best[0], right
+
+
+def summary(
+    answers: list[tuple[str, frozenset[str], str, bool]],
+) -> dict[str, dict[str, str]]:
+    """By length: each share with its interval and the number of prompts."""
+    rows = {}
+    for length, (low, high) in LENGTHS.items():
+        some = [each for each in answers if low <= len(each[0].split()) <= high]
+        asking = [each for each in some if UNKNOWN not in each[1]]
+        rows[length] = {
+            "understood": share([right for *_, right in asking]),
+            "refused": share([taken == UNKNOWN for _, _, taken, _ in asking]),
+            "known": share([right for _, meant, _, right in some if UNKNOWN in meant]),
+        }
+    return rows
+
+
+def share(hits: list[bool]) -> str:
+    if not hits:
+        return "-"
+    values = np.array(hits, float)[:, None]
+    low, high = bootstrap_interval(values, mean)
+    return f"{values.mean():.2f} ({low:.2f} to {high:.2f}) of {len(hits)}"
+
+
+if __name__ == "__main__":
+    main()
