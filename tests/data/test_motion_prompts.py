@@ -136,7 +136,7 @@ def test_further_wordings_hold_no_held_out_word_in_any_form(file: str, words: in
     assert not sorted(word for word in said if word.startswith(stems))
 
 
-@pytest.mark.parametrize(("prompts", "count"), [(SHORT_PROMPTS, 140), (TYPED_PROMPTS, 200)])
+@pytest.mark.parametrize(("prompts", "count"), [(SHORT_PROMPTS, 140), (TYPED_PROMPTS, 380)])
 def test_freely_written_prompts_name_motions_and_are_none_that_training_draws(
     prompts: tuple[tuple[str, frozenset[str]], ...], count: int
 ) -> None:
