@@ -37,6 +37,7 @@ def answering(encoder, *logits):
         ((0.0, 0.0, 0.0, 9.0, 0.0), ("stay still",), True),
         ((5.0, 0.0, 5.2, 0.0, 0.0), ("sway", "move up left"), True),
         ((3.0, 0.0, 5.0, 0.0, 0.0), ("sway",), True),
+        ((0.0, 5.0, 5.2, 0.0, 0.0), ("sway", "turn the head left"), True),
         ((0.0, 0.0, 3.0, 0.0, 9.0), ("sway",), False),
         ((0.0, 0.0, 9.0, 0.0, 8.0), ("sway",), True),
     ],
@@ -106,6 +107,12 @@ def test_the_clip_goes_where_there_is_room(photo_and_mask):
 def test_whoever_types_hears_how_it_is_read(prompt, line):
     encoder = load_component(MotionTextEncoder, "mini/text_encoder").eval()
     assert re.fullmatch(line, in_words(encoder, load_tokenizer(), prompt, model="mini"))
+
+
+def test_two_ways_to_travel_are_one_motion():
+    encoder = MotionTextEncoder(hidden_size=24, motions=("translate_left", "drift_left")).eval()
+    found = read_prompt(answering(encoder, 5.0, 4.9, 0.0), load_tokenizer(), "anything")
+    assert found.motions == ("move left",)
 
 
 def test_an_encoder_that_names_no_motions_says_nothing():

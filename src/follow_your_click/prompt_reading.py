@@ -26,6 +26,7 @@ _SECOND_SHARE = (
 _OPEN = {"translate_left": "translate_right", "drift_left": "drift_right"}
 """What travel is read as that names no side, and what it is on the other side."""
 _SIDED = re.compile(r"\b(left|right|east|west)", re.IGNORECASE)
+_TRAVELS = ("translate", "drift", "fall", "rise")  # of which nothing does two at once
 _SAID = {"translate": "move", "turn": "turn the head", "still": "stay still"}
 
 
@@ -105,9 +106,11 @@ def _asked(
     tokens = tokenized(tokenizer, [prompt]).to(next(text_encoder.parameters()).device)
     logits = text_encoder(tokens.input_ids, tokens.attention_mask).motion_logits[0]
     understood = float(logits.softmax(dim=0)[-1]) <= 0.5
-    (first, second), (one, other) = logits[:-1].softmax(dim=0).topk(2)
-    two = understood and second > _SECOND_SHARE * first
-    return [names[int(index)] for index in ((one, other) if two else (one,))], understood
+    shares, indices = logits[:-1].softmax(dim=0).topk(2)
+    one, other = (names[int(index)] for index in indices)
+    travels = all(name.startswith(_TRAVELS) for name in (one, other))
+    two = understood and not travels and shares[1] > _SECOND_SHARE * shares[0]
+    return ([one, other] if two else [one]), understood
 
 
 def reading_for_settings(
