@@ -132,7 +132,7 @@ def _panel(studio: Studio) -> dict[str, Any]:
             elem_id="prompt",
             lines=1,
         )
-        reading = gr.HTML("", elem_id="reading")
+        reading = gr.HTML("", elem_id="reading", padding=False)
     with gr.Row(elem_id="ideas") as idea_row:
         ideas = tuple(gr.Button(idea, size="sm", variant="secondary") for idea in IDEAS)
     automatic = gr.Checkbox(

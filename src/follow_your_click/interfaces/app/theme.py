@@ -26,7 +26,8 @@ footer { display: none !important; }
 #regions label.selected span { font-weight: 600; }
 #regions label:focus-within { outline: 2px solid var(--color-accent); }
 #chips { display: none; }
-#reading { padding: 0 14px 6px; min-height: 1.6em; font-size: .8rem; opacity: .8; }
+#reading { padding: 0 10px 6px !important; min-height: 1.9em; background: var(--block-background-fill); }
+#reading span { font-size: .8rem; opacity: .75; }
 #ideas { gap: 5px; flex-wrap: wrap; }
 #ideas button { flex: 0 0 auto; min-width: 0; width: auto; padding: 3px 9px; font-weight: 400; }
 #region-buttons button { min-width: 0; }
