@@ -16,18 +16,12 @@ import json
 from pathlib import Path
 
 import numpy as np
-import torch
 
-from follow_your_click.data.motion_prompts import (
-    JOIN,
-    MOTIONS,
-    SHORT_PROMPTS,
-    TYPED_PROMPTS,
-    UNKNOWN,
-)
+from follow_your_click.data.motion_prompts import SHORT_PROMPTS, TYPED_PROMPTS
 from follow_your_click.evaluation.figures import bootstrap_interval, mean
 from follow_your_click.models.checkpoints import load_component
-from follow_your_click.models.text_encoder import MotionTextEncoder, load_tokenizer, tokenized
+from follow_your_click.models.text_encoder import MotionTextEncoder, load_tokenizer
+from follow_your_click.training.text_encoder import Judged, judged
 
 LENGTHS = {"1 to 3 words": (1, 3), "4 to 7": (4, 7), "8 and more": (8, 99), "all": (1, 99)}
 
@@ -41,7 +35,7 @@ def main() -> None:
 
     encoder = load_component(MotionTextEncoder, arguments.text_encoder).eval()
     tables = {"typed": TYPED_PROMPTS, "short": SHORT_PROMPTS}
-    read = {name: [answer(encoder, *each) for each in table] for name, table in tables.items()}
+    read = {name: judged(encoder, load_tokenizer(), table) for name, table in tables.items()}
     report = {name: summary(answers) for name, answers in read.items()}
     for name, rows in report.items():
         print(name)
@@ -49,40 +43,23 @@ def main() -> None:
             print(f"  {length:<14}" + "   ".join(f"{key} {cell}" for key, cell in row.items()))
     if arguments.misread:
         for answers in read.values():
-            for prompt, meant, taken, right in answers:
-                if not right:
-                    print(f"{prompt} | {', '.join(sorted(meant))} | {taken}")
+            for each in answers:
+                if not each.right:
+                    print(f"{each.prompt} | {each.nearest}{' | refused' if each.refused else ''}")
     if arguments.json:
         arguments.json.write_text(json.dumps(report, indent=1))
 
 
-@torch.no_grad()
-def answer(
-    encoder: MotionTextEncoder, prompt: str, meant: frozenset[str]
-) -> tuple[str, frozenset[str], str, bool]:
-    """The prompt, what would do, what it is taken for, and whether that is right."""
-    tokens = tokenized(load_tokenizer(), [prompt])
-    logits = encoder(tokens.input_ids, tokens.attention_mask).motion_logits[0]
-    best = [MOTIONS[int(index)] for index in logits[:-1].topk(2).indices]
-    refused = int(logits.argmax()) == len(MOTIONS)
-    if UNKNOWN in meant:
-        return prompt, meant, UNKNOWN if refused else best[0], refused
-    right = any({*best[: way.count(JOIN) + 1]} == {*way.split(JOIN)} for way in meant)
-    return prompt, meant, UNKNOWN if refused else best[0], right
-
-
-def summary(
-    answers: list[tuple[str, frozenset[str], str, bool]],
-) -> dict[str, dict[str, str]]:
+def summary(answers: list[Judged]) -> dict[str, dict[str, str]]:
     """By length: each share with its interval and the number of prompts."""
     rows = {}
     for length, (low, high) in LENGTHS.items():
-        some = [each for each in answers if low <= len(each[0].split()) <= high]
-        asking = [each for each in some if UNKNOWN not in each[1]]
+        some = [each for each in answers if low <= len(each.prompt.split()) <= high]
+        asking = [each for each in some if each.asking]
         rows[length] = {
-            "understood": share([right for *_, right in asking]),
-            "refused": share([taken == UNKNOWN for _, _, taken, _ in asking]),
-            "known": share([right for _, meant, _, right in some if UNKNOWN in meant]),
+            "understood": share([each.right for each in asking]),
+            "refused": share([each.refused for each in asking]),
+            "known": share([each.refused for each in some if not each.asking]),
         }
     return rows
 

@@ -82,15 +82,19 @@ def test_the_clip_goes_where_there_is_room(photo_and_mask):
     animator = Animator.from_pretrained("mini", device="cpu")
     photo, mask = photo_and_mask
     photo, mask = np.roll(photo, -20, axis=1), np.roll(mask, -20, axis=1)
-    for shown, area, side in ((photo, mask, "right"), (photo[:, ::-1], mask[:, ::-1], "left")):
-        left_open, said = (
+    for shown, area, side, other in (
+        (photo, mask, "right", "left"),
+        (photo[:, ::-1], mask[:, ::-1], "left", "right"),
+    ):
+        clips = [
             animator.animate(shown, [Region(area, prompt=prompt)], num_frames=3)
-            for prompt in ("float", f"float to the {side}")
-        )
-        (region,) = left_open.settings["regions"]
+            for prompt in ("float", f"float to the {side}", f"float to the {other}")
+        ]
+        (region,) = clips[0].settings["regions"]
         assert region["prompt"] == "float" and region["read_as"] == [f"drift {side}"]
-        if side == "right":
-            assert np.array_equal(left_open.frame(2), said.frame(2))
+        unsaid, said, opposite = (clip.frame(2).astype(float) for clip in clips)
+        # Nearly the same to the left, where the model is told nothing more than "float".
+        assert 5 * np.abs(unsaid - said).mean() < np.abs(unsaid - opposite).mean()
 
 
 @pytest.mark.parametrize(
@@ -142,6 +146,7 @@ def test_the_clip_says_how_its_prompts_were_read_and_warns_of_what_was_not_under
 
 @pytest.fixture
 def photo_and_mask():
-    photo, mask = np.zeros((64, 96, 3), np.uint8), np.zeros((64, 96), np.bool_)
+    photo = np.random.default_rng(0).integers(0, 256, (64, 96, 3), np.uint8)
+    mask = np.zeros((64, 96), np.bool_)
     mask[20:40, 30:60] = True
     return photo, mask

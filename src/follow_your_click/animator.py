@@ -41,7 +41,12 @@ from follow_your_click.planning import (
 )
 from follow_your_click.presets import Preset
 from follow_your_click.preview import Preview, ShowFrames, few_frames
-from follow_your_click.prompt_reading import read_prompt, reading_for_settings, wider_side
+from follow_your_click.prompt_reading import (
+    PromptReading,
+    read_prompt,
+    readings_for_settings,
+    wider_side,
+)
 from follow_your_click.region import HoldStill, Region, Selection
 from follow_your_click.region.json_forms import mask_to_png
 from follow_your_click.regional import RegionCondition, animate_regions
@@ -264,10 +269,11 @@ class Animator:
             covered = plan.window.extract_mask(region.mask)
             # A thread of an object covers no model pixel by half; the model must be shown something that moves.
             mask = (covered > min(0.5, covered.max() / 2)).astype(np.float32)
+            read = self._read(region)
             conditions.append(
                 RegionCondition(
                     torch.from_numpy(mask),
-                    self._told(region),
+                    region.region.prompt if read is None else read.told,
                     region.window_strength,
                     settings.seed + region.region.seed_offset,
                 )
@@ -304,14 +310,13 @@ class Animator:
             [None if d is None else _as_fields(d) for d in displacements],
         )
 
-    def _told(self, plan: RegionPlan) -> str:
-        """What the model is told of a region's motion: its prompt, with a side where that leaves one open."""
-        read = read_prompt(
+    def _read(self, plan: RegionPlan) -> PromptReading | None:
+        """How the model understands a region's prompt; None of a model that names no motions."""
+        return read_prompt(
             *(self.pipeline.text_encoder, self.pipeline.tokenizer),
             plan.region.prompt,
             room=wider_side(plan.mask),
         )
-        return plan.region.prompt if read is None else read.told
 
     def _cost(self, settings: RunSettings) -> Cost:
         return Cost.of(
@@ -373,11 +378,8 @@ class Animator:
         settings: RunSettings,
     ) -> dict[str, Any]:
         seen = {plan.index: plan for window in windows for plan in window.regions}
-        readings = reading_for_settings(
-            *(self.pipeline.text_encoder, self.pipeline.tokenizer),
-            [plan.region.prompt for plan in plans],
-            [plan.mask for plan in plans],
-            model=self.preset.name,
+        readings = readings_for_settings(
+            [(plan.region.prompt, self._read(plan)) for plan in plans], model=self.preset.name
         )
         asked = any(needs_segmenter(each) for each in [*(p.region for p in plans), *hold_still])
         return {

@@ -20,6 +20,7 @@ from transformers import PreTrainedTokenizerFast
 
 from follow_your_click.models.text_encoder import tokenized
 
+NONE_SHARE = 0.5  # of the probability, beyond which a prompt counts as asking for no motion
 _SECOND_SHARE = (
     0.4  # of the likeliest motion's probability, that a second one has where two are asked for
 )
@@ -105,7 +106,7 @@ def _asked(
     names = _names(text_encoder)
     tokens = tokenized(tokenizer, [prompt]).to(next(text_encoder.parameters()).device)
     logits = text_encoder(tokens.input_ids, tokens.attention_mask).motion_logits[0]
-    understood = float(logits.softmax(dim=0)[-1]) <= 0.5
+    understood = float(logits.softmax(dim=0)[-1]) <= NONE_SHARE
     shares, indices = logits[:-1].softmax(dim=0).topk(2)
     one, other = (names[int(index)] for index in indices)
     travels = all(name.startswith(_TRAVELS) for name in (one, other))
@@ -113,21 +114,12 @@ def _asked(
     return ([one, other] if two else [one]), understood
 
 
-def reading_for_settings(
-    text_encoder: nn.Module,
-    tokenizer: PreTrainedTokenizerFast,
-    prompts: Sequence[str],
-    masks: Sequence[npt.NDArray[np.float32]],
-    *,
-    model: str,
+def readings_for_settings(
+    readings: Sequence[tuple[str, PromptReading | None]], *, model: str
 ) -> list[dict[str, Any]]:
-    """What a clip's settings say of each prompt, nothing where `read_prompt` gives None; warns of what is not understood.
-
-    masks: what each moves, (H, W) of the photo.
-    """
+    """What a clip's settings say of each prompt, nothing where its reading is None; warns of what is not understood."""
     said: list[dict[str, Any]] = []
-    for prompt, mask in zip(prompts, masks, strict=True):
-        reading = read_prompt(text_encoder, tokenizer, prompt, room=wider_side(mask))
+    for prompt, reading in readings:
         if reading is None:
             said.append({})
             continue

@@ -22,6 +22,7 @@ from follow_your_click.data.motion_prompts import (
     family,
     sample_caption,
     sample_prompt,
+    sample_typed,
 )
 from follow_your_click.data.wordings import PEOPLE_PROMPTS, THINGS
 from follow_your_click.errors import SettingsError
@@ -145,7 +146,7 @@ def test_freely_written_prompts_name_motions_and_are_none_that_training_draws(
     drawn |= {prompt.lower() for said in PEOPLE_PROMPTS.values() for prompt in said}
     drawn |= {name for groups in THINGS.values() for things in groups for name in things.alone}
     drawn |= {
-        sample_prompt(motion, noun=None, random=draw, others=[])
+        sample_typed(motion, noun=None, random=draw, others=[])
         for motion in (*MOTIONS, UNKNOWN)
         for _ in range(1000)
     }
@@ -171,7 +172,7 @@ def test_peoples_prompts_hold_no_held_out_word_and_no_everyday_prompt() -> None:
 def test_whole_prompts_of_people_are_drawn_as_they_are() -> None:
     draw = random.Random(0)
     long = {prompt for prompt in PEOPLE_PROMPTS["swing"] if len(prompt.split()) > 6}
-    drawn = {sample_prompt("swing", noun="boat", random=draw, others=[]) for _ in range(3000)}
+    drawn = {sample_typed("swing", noun="boat", random=draw, others=[]) for _ in range(3000)}
     assert len(long) > 10 and long <= drawn
     drawn = {sample_prompt("swing", noun="boat", random=draw) for _ in range(3000)}
     assert not drawn & long

@@ -1,10 +1,10 @@
 import random
 
-from follow_your_click.data.motion_prompts import MOTIONS, UNKNOWN, sample_prompt
+from follow_your_click.data.motion_prompts import MOTIONS, UNKNOWN, sample_prompt, sample_typed
 from follow_your_click.data.sentences import MOST_WORDS, around, mistyped, sentence
 from follow_your_click.data.wordings import SURROUNDINGS, THINGS
 
-FORMS = (lambda: "drift left", lambda: "drifts left", lambda: "drifting left")
+FORMS = ("drift left", "drifts left", "drifting left")
 
 
 def test_a_wording_stands_in_the_form_that_the_sentence_asks_for() -> None:
@@ -40,10 +40,10 @@ def test_headings_of_the_tables_are_those_that_are_read() -> None:
 
 def test_things_are_asked_for_by_name_and_by_what_they_do() -> None:
     draw = random.Random(2)
-    spun = {sample_prompt("spin", noun="cat", random=draw, others=["lamp"]) for _ in range(3000)}
+    spun = {sample_typed("spin", noun="cat", random=draw, others=["lamp"]) for _ in range(3000)}
     assert "ferris wheel" in spun
     assert any("windmill" in each and "turn" in each for each in spun)
-    left = {sample_prompt("flow_left", noun=None, random=draw, others=[]) for _ in range(3000)}
+    left = {sample_typed("flow_left", noun=None, random=draw, others=[]) for _ in range(3000)}
     assert any("brook" in each and "left" in each for each in left)
     plain = {sample_prompt("spin", noun="cat", random=draw) for _ in range(3000)}
     assert not any("ferris" in each for each in plain)
@@ -51,7 +51,7 @@ def test_things_are_asked_for_by_name_and_by_what_they_do() -> None:
 
 def test_several_things_do_what_they_do_in_the_plural() -> None:
     draw = random.Random(3)
-    drawn = [sample_prompt("flow_up", noun=None, random=draw, others=[]) for _ in range(6000)]
+    drawn = [sample_typed("flow_up", noun=None, random=draw, others=[]) for _ in range(6000)]
     assert any("flames rise" in each for each in drawn)
     assert not any("flames rises" in each for each in drawn)
 
@@ -59,7 +59,7 @@ def test_several_things_do_what_they_do_in_the_plural() -> None:
 def test_two_motions_in_a_sentence_are_joined_in_more_ways() -> None:
     draw = random.Random(4)
     drawn = [
-        sample_prompt("drift_left+rock", noun="boat", random=draw, others=[]) for _ in range(600)
+        sample_typed("drift_left+rock", noun="boat", random=draw, others=[]) for _ in range(600)
     ]
     for link in (" while ", " and at the same time ", " and also ", " and it should "):
         assert any(link in each for each in drawn), link
@@ -67,7 +67,7 @@ def test_two_motions_in_a_sentence_are_joined_in_more_ways() -> None:
 
 def test_what_asks_for_nothing_stands_in_sentences_too() -> None:
     draw = random.Random(5)
-    drawn = [sample_prompt(UNKNOWN, noun="boat", random=draw, others=["lamp"]) for _ in range(500)]
+    drawn = [sample_typed(UNKNOWN, noun="boat", random=draw, others=["lamp"]) for _ in range(500)]
     assert sum(len(each.split()) > 8 for each in drawn) > 50
 
 

@@ -9,6 +9,7 @@ from follow_your_click.data.motion_prompts import COMPOSED, MOTIONS, UNKNOWN, UN
 from follow_your_click.errors import ModelError
 from follow_your_click.models.text_encoder import MotionTextEncoder
 from follow_your_click.training.run import build_objective
+from follow_your_click.training.text_encoder import judged
 
 
 def _asked_for(*names):
@@ -86,7 +87,7 @@ def test_what_is_taken_for_no_motion_is_counted_apart(configure, monkeypatch):
 
     def says_none(input_ids, _):
         logits = torch.zeros(len(input_ids), len(MOTIONS) + 1)
-        logits[:, -1] = 1
+        logits[:, -1] = 9
         return SimpleNamespace(motion_logits=logits)
 
     monkeypatch.setattr(objective.model, "forward", says_none)
@@ -118,3 +119,21 @@ def test_an_encoder_of_other_motions_is_not_trained_further(configure, tmp_path)
     MotionTextEncoder(hidden_size=24, motions=("sway",)).save_pretrained(tmp_path / "other")
     with pytest.raises(ModelError, match="names 1 motions; expected the 36"):
         build_objective(configure("text_encoder", {"init": str(tmp_path / "other")}))
+
+
+def test_things_that_move_by_themselves_never_stand_for_no_motion(configure):
+    objective = build_objective(configure("text_encoder"))
+    objective.nouns.append("windmill")
+    objective.__post_init__()
+    assert "windmill" in objective.nouns and "windmill" not in objective.idle
+    assert len(objective.idle) > 0.9 * len(objective.nouns)
+
+
+def test_a_prompt_is_refused_where_a_person_would_be_warned(configure, monkeypatch):
+    objective = build_objective(configure("text_encoder"))
+    logits = torch.stack([4 * _asked_for("swing"), _asked_for(UNKNOWN), 9 * _asked_for(UNKNOWN)])
+    _answering(objective, monkeypatch, logits)
+    asked = tuple((name, frozenset({"swing"})) for name in ("one", "doubtful", "none"))
+    found = judged(objective.model, objective.tokenizer, asked)
+    assert [each.refused for each in found] == [False, False, True]
+    assert found[0].right and not found[2].right

@@ -23,6 +23,7 @@ from follow_your_click.data.wordings import (
     TRAINING_WORDINGS,
     TYPED_PROMPTS,
     UNKNOWN_WORDINGS,
+    Things,
 )
 from follow_your_click.errors import SettingsError
 
@@ -41,6 +42,7 @@ __all__ = [
     "family",
     "sample_caption",
     "sample_prompt",
+    "sample_typed",
 ]
 
 WordingSplit = Literal["train", "held_out", "everyday"]
@@ -118,7 +120,7 @@ _ADVERBS = (
     *("deeply", "calmly"),
 )
 """Words that may stand before the verb of a wording."""
-_PEOPLE_SHARE = 0.4  # of the prompts in sentences, that are whole ones of `PEOPLE_PROMPTS`
+_PEOPLE_SHARE = 0.4  # of the typed prompts, that are whole ones of `PEOPLE_PROMPTS`
 _THINGS_SHARE = 0.2  # of the others, that speak of a thing which moves so by itself
 _ALONE_SHARE = 0.3  # of those, that name no more than the thing
 _SENTENCE_SHARE = 0.5  # of the others, that stand in a sentence
@@ -146,7 +148,6 @@ def sample_prompt(
     noun: str | None,
     random: random_module.Random,
     split: WordingSplit = "train",
-    others: Sequence[str] | None = None,
 ) -> str:
     """Draw a motion prompt: "drift left", "the boat drifts left", "please drift to the left".
 
@@ -155,21 +156,8 @@ def sample_prompt(
         noun: what moves ("boat"), or None when nobody knows.
         random: the only source of chance.
         split: which wordings to draw from; everyday prompts are used as they are, whatever the noun.
-        others: names of things that may stand in a sentence around it, "my old boat on the lake should drift left, please",
-            and the training prompts are whole ones of `PEOPLE_PROMPTS` then, or speak of what moves so by itself ("river"), too.
-            None: none of that.
     """
-    if others is not None:
-        whole = PEOPLE_PROMPTS.get(motion)
-        if whole is not None and random.random() < _PEOPLE_SHARE:
-            return random.choice(whole)
-        own = _of_a_thing(motion, others, random)
-        if own is not None:
-            return own
-    in_a_sentence = others is not None and random.random() < _SENTENCE_SHARE
-    said = _sample_wording(motion, random, split, _MORE_LINKS if in_a_sentence else _LINKS)
-    if others is not None and in_a_sentence:
-        return _in_a_sentence(said, noun, others, random)
+    said = _sample_wording(motion, random, split, _LINKS)
     form = random.choice(_PROMPT_FORMS)
     if said.nominal or form == "plain":
         return said.plain
@@ -184,17 +172,33 @@ def sample_prompt(
     return f"make the {noun} {said.plain}"
 
 
-def _of_a_thing(motion: str, others: Sequence[str], random: random_module.Random) -> str | None:
-    """ "the smoke from the chimney goes up", "ferris wheel"; None where there is no such thing, and mostly."""
-    if motion not in THINGS or random.random() >= _THINGS_SHARE:
-        return None
-    things = random.choice(THINGS[motion])
+def sample_typed(
+    motion: str, *, noun: str | None, others: Sequence[str], random: random_module.Random
+) -> str:
+    """Draw a training prompt as people type it: "could you make my old boat on the lake drift left, please", "ferris wheel".
+
+    Args:
+        motion, noun, random: as of `sample_prompt`.
+        others: names of things that may stand in the sentence and mean nothing.
+    """
+    whole = PEOPLE_PROMPTS.get(motion)
+    if whole is not None and random.random() < _PEOPLE_SHARE:
+        return random.choice(whole)
+    if motion in THINGS and random.random() < _THINGS_SHARE:
+        return _of_a_thing(random.choice(THINGS[motion]), others, random)
+    if random.random() < _SENTENCE_SHARE:
+        said = _sample_wording(motion, random, "train", _MORE_LINKS)
+        return _in_a_sentence(said, noun, others, random)
+    return sample_prompt(motion, noun=noun, random=random)
+
+
+def _of_a_thing(things: Things, others: Sequence[str], random: random_module.Random) -> str:
+    """ "the smoke from the chimney goes up", "ferris wheel"."""
     if things.alone and random.random() < _ALONE_SHARE:
         alone = random.choice(things.alone)
         return alone if random.random() < 0.5 else around(alone, others, random)
-    return _in_a_sentence(
-        _Said(random.choice(things.said)), random.choice(things.names), others, random
-    )
+    said = _Said(random.choice(things.said))
+    return _in_a_sentence(said, random.choice(things.names), others, random)
 
 
 def _in_a_sentence(
@@ -203,11 +207,8 @@ def _in_a_sentence(
     if said.nominal:
         return around(said.plain, others, random)
     many = noun is not None and noun.endswith("s") and not noun.endswith("ss")
-    forms = (
-        lambda: said.plain,
-        lambda: said.plain if many else said.shaped(_third_person),
-        lambda: said.shaped(_gerund),
-    )
+    third = said.plain if many else said.shaped(_third_person)
+    forms = (said.plain, third, said.shaped(_gerund))
     return sentence(forms, noun, others, random)
 
 
@@ -219,7 +220,7 @@ def sample_caption(
     split: WordingSplit = "train",
 ) -> str:
     """Draw a sentence about the whole clip: "a photo of a boat drifting left"."""
-    said = _sample_wording(motion, random, split)
+    said = _sample_wording(motion, random, split, _LINKS)
     subject = "something" if noun is None else f"{_article(noun)} {noun}"
     opening = random.choice(("a photo of ", "a video of ", "a picture of ", ""))
     if said.nominal:
@@ -261,7 +262,7 @@ def _sample_wording(
     motion: str,
     random: random_module.Random,
     split: WordingSplit,
-    links: tuple[str, ...] = _LINKS,
+    links: tuple[str, ...],
 ) -> _Said:
     if motion == UNKNOWN:
         return _Said(random.choice(UNKNOWN_WORDINGS))

@@ -6,16 +6,16 @@ What stands around a wording asks for nothing. A text encoder that only meets ba
 from __future__ import annotations
 
 import random as random_module
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from follow_your_click.data.wordings import SURROUNDINGS
 
 MOST_WORDS = 21  # of a sentence, so that the tokens of nearly all find room
-_FORMS = ("before an imperative", "before a third person", "before a gerund")
+_HEADINGS = ("before an imperative", "before a third person", "before a gerund")
 
 
 def sentence(
-    forms: tuple[Callable[[], str], Callable[[], str], Callable[[], str]],
+    forms: tuple[str, str, str],
     noun: str | None,
     others: Sequence[str],
     random: random_module.Random,
@@ -28,13 +28,11 @@ def sentence(
         others: names of things that may stand in it and mean nothing.
         random: the only source of chance.
     """
-    form = random.choice(_FORMS)
+    heading, said = random.choice(tuple(zip(_HEADINGS, forms, strict=True)))
     thing = "it" if noun is None else f"{_drawn('whose', random)} {noun}"
     if noun is not None and random.random() < 0.15:
         thing = f"{thing} {_place(others, random)}"
-    said = forms[_FORMS.index(form)]()
-    opening = _drawn(form, random)
-    before, _, after = opening.partition("*")
+    before, _, after = _drawn(heading, random).partition("*")
     return around(f"{before}{thing}{after} {said}", others, random)
 
 
@@ -67,8 +65,9 @@ def mistyped(text: str, random: random_module.Random) -> str:
     index = random.choice(long)
     word = words[index]
     at = random.randrange(1, len(word) - 1)
-    wrong = random.choice(("", 2 * word[at], word[at + 1] + word[at]))
-    words[index] = word[:at] + wrong + word[at + (2 if wrong and wrong[0] != word[at] else 1) :]
+    before, letter, following, after = word[:at], word[at], word[at + 1], word[at + 2 :]
+    wrong = random.choice((following, letter + letter + following, following + letter))
+    words[index] = before + wrong + after
     return " ".join(words)
 
 

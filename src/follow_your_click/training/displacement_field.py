@@ -20,6 +20,7 @@ from follow_your_click.data.motion_prompts import (
     WordingSplit,
     family,
     sample_prompt,
+    sample_typed,
 )
 from follow_your_click.data.procedural import ClipBatch, ClipRequest, ProceduralClips
 from follow_your_click.models.conditioning import at_size, latent_region_mask
@@ -114,8 +115,11 @@ class DisplacementFieldObjective:
         prompts = []
         for motion in motions:
             noun = random.choice((None, None, random.choice(self.nouns)))
-            others = self.nouns if split == "train" else None
-            prompt = sample_prompt(motion, noun=noun, random=random, split=split, others=others)
+            prompt = (
+                sample_typed(motion, noun=noun, others=self.nouns, random=random)
+                if split == "train"
+                else sample_prompt(motion, noun=noun, random=random, split=split)
+            )
             dropped = split == "train" and random.random() < self.settings.motion_prompt_dropout
             prompts.append("" if dropped else prompt)
         return encode_text(self.text_encoder, self.tokenizer, prompts).mean(dim=1)

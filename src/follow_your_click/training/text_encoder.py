@@ -28,10 +28,12 @@ from follow_your_click.data.motion_prompts import (
     WordingSplit,
     sample_caption,
     sample_prompt,
+    sample_typed,
 )
 from follow_your_click.data.sentences import mistyped
 from follow_your_click.data.wordings import THINGS
 from follow_your_click.models.text_encoder import MotionTextEncoder, load_tokenizer, tokenized
+from follow_your_click.prompt_reading import NONE_SHARE
 from follow_your_click.training.objective import SEED_STRIDE
 
 _CAPTION_SHARE = 0.3
@@ -118,9 +120,10 @@ class TextEncoderObjective:
             elif random.random() < _CAPTION_SHARE:
                 prompts.append(sample_caption(motion, noun, random, split=split))
             else:
-                others = self.nouns if split == "train" else None
                 prompts.append(
-                    sample_prompt(motion, noun=noun, random=random, split=split, others=others)
+                    sample_typed(motion, noun=noun, others=self.nouns, random=random)
+                    if split == "train"
+                    else sample_prompt(motion, noun=noun, random=random, split=split)
                 )
         if split == "train":
             prompts = [
@@ -162,36 +165,54 @@ class TextEncoderObjective:
             logits = model(batch["input_ids"], batch["attention_mask"]).motion_logits
             motions_alone = (part[:, : len(MOTIONS)] for part in (logits, batch["asked"]))
             figures[f"{split}_{kind}_accuracy"] = float(_all_named(*motions_alone))
-            taken = logits.argmax(dim=1) == len(MOTIONS)
-            figures[f"{split}_{kind}_unknown"] = float(taken.float().mean())
+            figures[f"{split}_{kind}_unknown"] = float(_refused(logits).float().mean())
         for kind, prompts in (("short", SHORT_PROMPTS), ("typed", TYPED_PROMPTS)):
-            right, refused, found = self._freely(model, prompts, device)
-            figures[f"{kind}_prompts_accuracy"] = right
-            figures[f"{kind}_prompts_unknown"] = refused
-            figures[f"{kind}_unknown_found"] = found
+            found = judged(model, self.tokenizer, prompts)
+            asking = [each for each in found if each.asking]
+            figures[f"{kind}_prompts_accuracy"] = _share([each.right for each in asking])
+            figures[f"{kind}_prompts_unknown"] = _share([each.refused for each in asking])
+            figures[f"{kind}_unknown_found"] = _share([e.refused for e in found if not e.asking])
         return figures, None
 
-    def _freely(
-        self,
-        model: nn.Module,
-        prompts: tuple[tuple[str, frozenset[str]], ...],
-        device: torch.device,
-    ) -> tuple[float, float, float]:
-        """Of prompts that ask for motions: the share taken for what may be meant, and for none; of those that ask for none likewise."""
-        tokens = tokenized(self.tokenizer, [prompt for prompt, _ in prompts]).to(device)
-        logits = model(tokens.input_ids, tokens.attention_mask).motion_logits
-        nearest = logits[:, : len(MOTIONS)].topk(2, dim=1).indices.tolist()
-        none = (logits.argmax(dim=1) == len(MOTIONS)).tolist()
-        asking = [UNKNOWN not in meant for _, meant in prompts]
 
-        def share(hits: list[bool], among: list[bool]) -> float:
-            return sum(hit for hit, counts in zip(hits, among, strict=True) if counts) / sum(among)
+@dataclass(frozen=True)
+class Judged:
+    """A freely written prompt. right: it is taken for what may be meant. asking: for a motion. refused: taken for asking for none."""
 
-        right = [
-            any({MOTIONS[i] for i in best[: way.count(JOIN) + 1]} == {*way.split(JOIN)} for way in meant)
-            for best, (_, meant) in zip(nearest, prompts, strict=True)
-        ]  # fmt: skip
-        return share(right, asking), share(none, asking), share(none, [not a for a in asking])
+    prompt: str
+    right: bool
+    asking: bool
+    refused: bool
+    nearest: str
+
+
+@torch.no_grad()
+def judged(
+    model: nn.Module,
+    tokenizer: PreTrainedTokenizerFast,
+    prompts: tuple[tuple[str, frozenset[str]], ...],
+) -> list[Judged]:
+    """What an encoder makes of prompts, each with all motions that may be meant ("a+b": both at once) or `UNKNOWN`."""
+    device = next(model.parameters()).device
+    tokens = tokenized(tokenizer, [prompt for prompt, _ in prompts]).to(device)
+    logits = model(tokens.input_ids, tokens.attention_mask).motion_logits
+    refused = _refused(logits).tolist()
+    nearest = logits[:, : len(MOTIONS)].topk(2, dim=1).indices.tolist()
+    found = []
+    for (prompt, meant), none, indices in zip(prompts, refused, nearest, strict=True):
+        best, asking = [MOTIONS[index] for index in indices], UNKNOWN not in meant
+        named = any({*best[: way.count(JOIN) + 1]} == {*way.split(JOIN)} for way in meant)
+        found.append(Judged(prompt, named if asking else none, asking, none, best[0]))
+    return found
+
+
+def _refused(logits: Tensor) -> Tensor:
+    """Which rows (B, K + 1) a person would be told of that they ask for no motion: (B,) bool."""
+    return logits.softmax(dim=1)[:, -1] > NONE_SHARE
+
+
+def _share(hits: list[bool]) -> float:
+    return sum(hits) / len(hits)
 
 
 def _asked(motion: str) -> Tensor:

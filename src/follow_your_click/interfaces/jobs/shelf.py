@@ -30,6 +30,7 @@ _NEEDS = {
 _CARRIED = "comes with the package, runs on any computer"
 _FOLDER = "as this server was started with"
 
+_K = TypeVar("_K")
 _T = TypeVar("_T")
 
 
@@ -68,8 +69,8 @@ class ModelShelf:
         self.models = tuple(dict.fromkeys(models))
         self.segmenters = tuple(dict.fromkeys(segmenters))
         self.device = device
-        self._animators: _Loaded[Animator] = _Loaded()
-        self._segmenters: _Loaded[PhotoMemory] = _Loaded()
+        self._animators: _Loaded[tuple[str, str | None], Animator] = _Loaded()
+        self._segmenters: _Loaded[str, PhotoMemory] = _Loaded()
 
     def animator(self, model: str, *, device: str | None = None) -> Animator:
         """The animator of a model; its segmenter is never asked, for masks come settled.
@@ -81,12 +82,14 @@ class ModelShelf:
         _check_offered("model", model, self.models)
         device = device or self.device
         return self._animators.get(
-            f"{model} {device}", lambda: Animator.from_pretrained(model, device=device)
+            (model, device), lambda: Animator.from_pretrained(model, device=device)
         )
 
     def reading(self, model: str, prompt: str) -> str:
         """How a model understands a prompt, in words; empty where it is not loaded yet, or reads no motions."""
-        animator = self._animators.loaded(f"{model} ")
+        animator = next(
+            (known for (name, _), known in self._animators.items() if name == model), None
+        )
         if animator is None:
             return ""
         pipeline = animator.pipeline
@@ -186,15 +189,15 @@ class PhotoMemory:
         )
 
 
-class _Loaded(Generic[_T]):
+class _Loaded(Generic[_K, _T]):
     """Things by name, each made once, by whoever comes first; the others who want it wait."""
 
     def __init__(self) -> None:
-        self._things: dict[str, _T] = {}
-        self._locks: dict[str, threading.Lock] = {}
+        self._things: dict[_K, _T] = {}
+        self._locks: dict[_K, threading.Lock] = {}
         self._lock = threading.Lock()
 
-    def get(self, name: str, load: Callable[[], _T]) -> _T:
+    def get(self, name: _K, load: Callable[[], _T]) -> _T:
         with self._lock:
             own = self._locks.setdefault(name, threading.Lock())
         with own:
@@ -202,11 +205,9 @@ class _Loaded(Generic[_T]):
                 self._things[name] = load()
             return self._things[name]
 
-    def loaded(self, beginning: str) -> _T | None:
-        """One whose name begins so, if there is any yet."""
-        return next(
-            (self._things[name] for name in list(self._things) if name.startswith(beginning)), None
-        )
+    def items(self) -> list[tuple[_K, _T]]:
+        """What there is so far."""
+        return list(self._things.items())
 
 
 def _same(known: npt.NDArray[np.uint8], image: npt.NDArray[np.uint8]) -> bool:
