@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from follow_your_click.data.sentences import around, sentence
+from follow_your_click.data.wording_files import Things
 from follow_your_click.data.wordings import (
     EVERYDAY_PROMPTS,
     HELD_OUT_WORDINGS,
@@ -23,7 +24,6 @@ from follow_your_click.data.wordings import (
     TRAINING_WORDINGS,
     TYPED_PROMPTS,
     UNKNOWN_WORDINGS,
-    Things,
 )
 from follow_your_click.errors import SettingsError
 

@@ -8,9 +8,18 @@ rotating and spinning go clockwise, drifting goes to the left, flowing goes down
 No training wording has a held-out wording in it, nor a word that was new in the held-out ones.
 """
 
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import replace
 
+from follow_your_click.data.wording_files import (
+    Things,
+    as_lines,
+    by_motion,
+    read_asked,
+    read_lists,
+    read_prompts,
+    read_tables,
+    read_things,
+)
 from follow_your_click.data.wordings_rarer import (
     RARER_DRIFT,
     RARER_FLOW,
@@ -266,75 +275,29 @@ def _direction_nominals() -> tuple[str, ...]:
     return tuple(nominals)
 
 
-def _lines(text: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.replace("\n", ";").split(";") if part.strip())
-
-
-def _text(name: str) -> str:
-    return Path(__file__).with_name(name).read_text(encoding="utf-8")
-
-
-def _read_tables(name: str) -> tuple[dict[str, tuple[str, ...]], frozenset[str]]:
-    """`wordings_wider.txt` or one like it by heading, and those of its wordings that are used as they are."""
-    tables: dict[str, tuple[str, ...]] = {}
-    nominals: set[str] = set()
-    for block in _text(name).split("\n[")[1:]:
-        heading, _, body = block.partition("]")
-        imperatives, _, as_they_are = body.partition("as it is:")
-        nominals.update(_lines(as_they_are))
-        tables[heading] = (*_lines(imperatives), *_lines(as_they_are))
-    return tables, frozenset(nominals)
-
-
-@dataclass(frozen=True)
-class Things:
-    """Things of which one motion is meant by what is said of them (imperatives), by some of their names (`alone`) at once."""
-
-    names: tuple[str, ...]
-    said: tuple[str, ...]
-    alone: tuple[str, ...]
-
-
-def _read_things(name: str) -> dict[str, tuple[Things, ...]]:
-    """`wordings_things.txt` by motion; what is said under "FLOW" goes with every direction."""
+def _things(tables: list[tuple[str, Things]]) -> dict[str, tuple[Things, ...]]:
+    """By motion; what is said under "FLOW" goes with every direction."""
+    ways = {side: _filled(_TO_SIDE, s=side, o=other) for side, other in _OTHER.items()}
+    ways |= {"up": _UP, "down": _DOWN}
     found: dict[str, tuple[Things, ...]] = {}
-    for block in _text(name).split("\n[")[1:]:
-        heading, _, body = block.partition("]")
-        lines = dict(line.split(":", 1) for line in body.strip().splitlines())
-        names, said, alone = (_lines(lines[key]) for key in ("things", "say", "alone"))
-        tables = {heading: said}
+    for heading, things in tables:
+        of_motions = {heading: things}
         if heading == "FLOW":
-            ways = {
-                **{side: _filled(_TO_SIDE, s=side, o=other) for side, other in _OTHER.items()},
-                "up": _UP,
-                "down": _DOWN,
+            of_motions = {
+                f"flow_{way}": replace(things, said=_spread(things.said, phrases, each=2))
+                for way, phrases in ways.items()
             }
-            tables = {
-                f"flow_{way}": _spread(said, phrases, each=2) for way, phrases in ways.items()
-            }
-        for motion, wordings in tables.items():
-            found[motion] = (*found.get(motion, ()), Things(names, wordings, alone))
+        for motion, own in of_motions.items():
+            found[motion] = (*found.get(motion, ()), own)
     return found
 
 
-def _read_prompts(name: str) -> list[tuple[str, str]]:
-    """What may be meant, and a prompt, of each line."""
-    return [(line.split("\t")[0], line.split("\t")[1]) for line in _text(name).splitlines()]
-
-
-def _by_motion(prompts: list[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
-    tables: dict[str, tuple[str, ...]] = {}
-    for motion, prompt in prompts:
-        tables[motion] = (*tables.get(motion, ()), prompt)
-    return tables
-
-
-_WIDER, _WIDER_NOMINALS = _read_tables("wordings_wider.txt")
+_WIDER, _WIDER_NOMINALS = read_tables("wordings_wider.txt")
 _WIDER_OWN = {name: "; ".join(said) for name, said in _WIDER.items() if name.islower()}
-_SHORT, _SHORT_NOMINALS = _read_tables("wordings_short.txt")
+_SHORT, _SHORT_NOMINALS = read_tables("wordings_short.txt")
 UNKNOWN_WORDINGS = _SHORT.pop("unknown")
 """What people ask for that no motion can show: "smile", "become night", "a sunset"."""
-THINGS = _read_things("wordings_things.txt")
+THINGS = _things(read_things("wordings_things.txt"))
 """What may be asked of things that hardly move in another way: "smoke goes up" flows, "ferris wheel" spins."""
 _COMPASS = {"left": "west", "right": "east", "up": "north", "down": "south"}
 _SIDE_TRAINING, _SIDE_HELD_OUT = _sideways(_COMPASS)
@@ -373,7 +336,7 @@ def _merged(
     merged = {motion: tuple(dict.fromkeys(said)) for motion, said in {**side, **upright}.items()}
     for table in own:
         for motion, text in table.items():
-            merged[motion] = tuple(dict.fromkeys((*merged.get(motion, ()), *_lines(text))))
+            merged[motion] = tuple(dict.fromkeys((*merged.get(motion, ()), *as_lines(text))))
     return merged
 
 
@@ -394,40 +357,31 @@ TRAINING_WORDINGS = _with_short(
 )
 HELD_OUT_WORDINGS = _merged(_SIDE_HELD_OUT, _UPRIGHT_HELD_OUT, _OWN_HELD_OUT)
 NOMINALS = frozenset(
-    _lines(
+    as_lines(
         """storm; a storm; stormy waves; rough sea; big waves; waves rolling; ripples on water; water ripples
         circular ripples; no motion; no movement; water flows down; tempest; a raging sea; tossing waves
         ocean swells; concentric rings; pond waves spread; chest rises and falls; heartbeat; wings beating; trampoline
         do not move; don't move; be dropped; be still; be falling; be shaking with cold; be a statue
         turn; stop; rest; beat; zoom in; zoom out; make waves; do nothing; rotate the object"""
     )
-    + _lines(OWN_NOMINALS)
-    + _lines(RARER_NOMINALS)
+    + as_lines(OWN_NOMINALS)
+    + as_lines(RARER_NOMINALS)
     + tuple(_WIDER_NOMINALS)
     + tuple(_SHORT_NOMINALS)
     + _direction_nominals()
 )
 """Wordings used as they are: they have no verb to conjugate, or read oddly about a noun."""
 
-SURROUNDINGS = {
-    heading: _lines(body)
-    for heading, _, body in (
-        block.partition("]") for block in _text("sentences.txt").split("\n[")[1:]
-    )
-}
+SURROUNDINGS = read_lists("sentences.txt")
 """What people type around a wording, by heading of `sentences.txt`; "*" stands for the thing."""
 
-PEOPLE_PROMPTS = _by_motion(_read_prompts("wordings_people.tsv"))
+PEOPLE_PROMPTS = by_motion(read_prompts("wordings_people.tsv"))
 """Whole prompts for training, as a language model thinks that many kinds of people type them; with no word of a held-out wording in any form."""
-EVERYDAY_PROMPTS = _by_motion(_read_prompts("wordings_everyday.tsv"))
+EVERYDAY_PROMPTS = by_motion(read_prompts("wordings_everyday.tsv"))
 """Prompts as people would type them, in common words. A language model wrote them that saw none of the tables; those that training could draw were taken out."""
 
 
-def _read_asked(name: str) -> tuple[tuple[str, frozenset[str]], ...]:
-    return tuple((prompt, frozenset(meant.split(","))) for meant, prompt in _read_prompts(name))
-
-
-SHORT_PROMPTS = _read_asked("prompts_short.tsv")
+SHORT_PROMPTS = read_asked("prompts_short.tsv")
 """Prompts of few words as impatient people type them, each with all motions that may be meant, or "unknown". Written and cleared like the everyday ones."""
-TYPED_PROMPTS = _read_asked("prompts_typed.tsv")
+TYPED_PROMPTS = read_asked("prompts_typed.tsv")
 """Prompts of one word to twenty as many kinds of people type them; as the short ones, and two motions at once are joined by "+"."""
