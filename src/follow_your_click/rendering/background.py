@@ -31,7 +31,7 @@ from follow_your_click.rendering.inpainting import BoolArray, Filled, fill_hole,
 Box = tuple[int, int, int, int]
 
 # Cells around the object that may hold some of its colour: not background when colours are matched.
-RIM_CELLS = 3
+RIM_CELLS = 5
 
 # Weight of cells close to the object, where the decoder mixes in its colour, against clear ones; they
 # count where nothing better was ever seen; tuned.

@@ -52,8 +52,8 @@ STRIP_ROWS = 256
 THREADS = min(4, os.cpu_count() or 1)  # strips composed at the same time; each takes memory
 
 # How far the mask's edge may be off, in grid cells, and its limits in photo pixels; tuned.
-EDGE_CELLS = 0.75
-EDGE_PIXELS = (2, 8)
+EDGE_CELLS = 2.0
+EDGE_PIXELS = (2, 10)
 
 # Displacements (photo pixels) over which the composition takes over from the untouched photo.
 MOVING = (0.05, 0.75)

@@ -20,7 +20,7 @@ CONTRAST = (18.0, 50.0)
 EDGE_SOFTNESS = 0.6
 
 # px: how far beyond the band an edge still shows in the photo, by sharpening and compression.
-RINGING = 2
+RINGING = 4
 
 # Mean difference of matte and mask along an edge from which the mask is held to be off; tuned.
 DISAGREEMENT = (0.06, 0.2)
