@@ -28,7 +28,7 @@ from follow_your_click.data.wordings import PEOPLE_PROMPTS, THINGS
 from follow_your_click.errors import SettingsError
 
 HELD_OUT_DIGEST = "ae9a79410bf3bcb2ffc6f3c4647fb672c50f7d06a6f8da1c4b19977739790ad7"
-EVERYDAY_DIGEST = "64c5e5d40bf5e1a5a44ad6c8366ceff4bbb68d211e63ec398a5d6c4c38d9b41d"
+EVERYDAY_DIGEST = "896c6ef4b6273b1e206ae746a9b55c0e0a568dd0452eae729346f7357da9fe6b"
 HELD_OUT_ONLY = """
     advance affirm angle astride at background banner beating both bound calm catamaran
     chest concentric corner course crank crashing cruise curtsy dancer diminish dinghy
@@ -84,7 +84,7 @@ def test_everyday_prompts_ask_for_every_motion_and_every_two_at_once() -> None:
     assert set(EVERYDAY_PROMPTS) == {*MOTIONS, *COMPOSED}
     assert min(len(EVERYDAY_PROMPTS[motion]) for motion in MOTIONS) >= 7
     prompts = [prompt for motion in EVERYDAY_PROMPTS for prompt in EVERYDAY_PROMPTS[motion]]
-    assert len(prompts) == len(set(prompts)) == 433
+    assert len(prompts) == len(set(prompts)) == 444
 
 
 @pytest.mark.parametrize("noun", ["cat", "car", "wheel"])
@@ -172,9 +172,9 @@ def test_peoples_prompts_hold_no_held_out_word_and_no_everyday_prompt() -> None:
 def test_whole_prompts_of_people_are_drawn_as_they_are() -> None:
     draw = random.Random(0)
     long = {prompt for prompt in PEOPLE_PROMPTS["swing"] if len(prompt.split()) > 6}
-    drawn = {sample_typed("swing", noun="boat", random=draw, others=[]) for _ in range(3000)}
+    drawn = {sample_typed("swing", noun="boat", random=draw, others=[]) for _ in range(6000)}
     assert len(long) > 10 and long <= drawn
-    drawn = {sample_prompt("swing", noun="boat", random=draw) for _ in range(3000)}
+    drawn = {sample_prompt("swing", noun="boat", random=draw) for _ in range(6000)}
     assert not drawn & long
 
 

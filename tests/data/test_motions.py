@@ -119,6 +119,17 @@ def test_of_two_motions_each_is_there() -> None:
     torch.testing.assert_close(top[:, 0], track.shift_x, atol=1e-6, rtol=0)
 
 
+def test_what_travels_may_be_warped_about_its_middle_as_it_goes() -> None:
+    track = solve_track("translate_right+flap", 3.0, particles=PARTICLES, half=HALF, num_frames=16)
+    ends = torch.tensor([[-1.0, 0.0], [0.0, 0.0], [1.0, 0.0]])
+    left, middle, right = moved_points(track, ends, half=HALF).unbind(1)
+    assert middle[-1, 0] > 0.05
+    torch.testing.assert_close(middle[:, 0], track.shift_x, atol=1e-6, rtol=0)
+    assert (left[3, 1], right[3, 1]) == pytest.approx((float(right[3, 1]),) * 2)
+    assert right[3, 1] < middle[3, 1] - 0.01  # the wings are up
+    assert right[5, 1] == pytest.approx(float(middle[5, 1]), abs=1e-5)  # and down again
+
+
 def test_one_motion_is_solved_as_ever() -> None:
     amplitude = solve_amplitude("sway", 0.5, particles=PARTICLES, half=HALF, num_frames=16)
     track = solve_track("sway", 0.5, particles=PARTICLES, half=HALF, num_frames=16)

@@ -1,6 +1,7 @@
 """Rendered clips: the motion that was asked, exactly known, and nothing else moves."""
 
 import random as random_module
+from itertools import product
 
 import cv2
 import numpy as np
@@ -130,8 +131,13 @@ def test_strength_zero_stands_still(source: ProceduralClips, motion: str, kind: 
     assert batch.motion_strength.item() == pytest.approx(0.0, abs=1e-4)
 
 
-@pytest.mark.parametrize("motion", ["translate_right", "swing", "sway", "wave", "grow"])
-@pytest.mark.parametrize("kind", ["layers", "in_place"])
+@pytest.mark.parametrize(
+    ("motion", "kind"),
+    [
+        *product(("translate_right", "swing", "sway", "wave", "grow"), ("layers", "in_place")),
+        ("translate_right+flap", "layers"),
+    ],
+)
 def test_the_flow_carries_each_frame_into_the_next(
     library: PictureLibrary, motion: str, kind: str
 ) -> None:
@@ -145,6 +151,14 @@ def test_the_flow_carries_each_frame_into_the_next(
     # What moves must be carried far better than by standing still.
     moved = ((fetched - batch.frames[0, :-1]).abs() * solid).sum()
     stood = ((batch.frames[0, 1:] - batch.frames[0, :-1]).abs() * solid).sum()
+    assert moved < 0.5 * stood
+    # And so must what the displacement says of each frame fetch it from the first.
+    at = 2.0 * (pixels / 128.0 + batch.displacement[0]).permute(0, 2, 3, 1) - 1.0
+    first = batch.frames[0, :1].expand(6, -1, -1, -1)
+    fetched = functional.grid_sample(first, at, align_corners=False)
+    covered = batch.moving_mask[0] > 0.99
+    moved = ((fetched - batch.frames[0]).abs() * covered).sum()
+    stood = ((first - batch.frames[0]).abs() * covered).sum()
     assert moved < 0.5 * stood
 
 

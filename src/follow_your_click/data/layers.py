@@ -212,17 +212,29 @@ def _warp_maps(
     group: _Placed, form: WarpForm, *, size: int, device: torch.device
 ) -> tuple[Tensor, Tensor]:
     axis = _pixel_centres(size, device)
-    centre, half = group.centre.to(device), group.half.to(device)
-    u = ((axis - centre[:, :1]) / half[:, :1])[:, None, None, :]
-    v = ((axis - centre[:, 1:]) / half[:, 1:])[:, None, :, None]
-    bend = torch.stack([track.bend for track in group.tracks]).to(device)[:, :, None, None]
-    phase = torch.stack([track.phase for track in group.tracks]).to(device)[:, :, None, None]
+    half = group.half.to(device)[:, :, None, None, None]
+    shift = torch.stack([_curves(group, "shift_x"), _curves(group, "shift_y")], dim=1)
+    centre = (group.centre[:, :, None] + shift).to(device)[..., None, None]
+    bend, phase = (_curves(group, name).to(device)[..., None, None] for name in ("bend", "phase"))
+    u = (axis - centre[:, 0]) / half[:, 0]
+    v = (axis[:, None] - centre[:, 1]) / half[:, 1]
     shape = (len(bend), bend.shape[1], size, size)
     inverse = warp_inverse(form, u, v, bend=bend, phase=phase)
     rest_u, rest_v = (side.expand(shape) for side in inverse)
     ahead_u, ahead_v = warp_forward(
         form, rest_u[:, :-1], rest_v[:, :-1], bend=bend[:, 1:], phase=phase[:, 1:]
     )
-    sizes = half[:, :, None, None, None]
-    moved_by = torch.stack([(ahead_u - u) * sizes[:, 0], (ahead_v - v) * sizes[:, 1]], dim=2)
-    return torch.stack([rest_u * sizes[:, 0], rest_v * sizes[:, 1]], dim=-1), moved_by
+    carried = centre[:, :, 1:] - centre[:, :, :-1]
+    moved_by = torch.stack(
+        [
+            (ahead_u - u[:, :-1]) * half[:, 0] + carried[:, 0],
+            (ahead_v - v[:, :-1]) * half[:, 1] + carried[:, 1],
+        ],
+        dim=2,
+    )
+    return torch.stack([rest_u * half[:, 0], rest_v * half[:, 1]], dim=-1), moved_by
+
+
+def _curves(group: _Placed, name: str) -> Tensor:
+    """One curve of every track: (B, F)."""
+    return torch.stack([getattr(track, name) for track in group.tracks])

@@ -89,16 +89,17 @@ MOTIONS: tuple[str, ...] = (
 _TRAVELS = (*(name for name in MOTIONS if name.startswith(("translate", "drift"))), "rise", "fall")
 _GESTURES = (
     *("swing", "rock", "shake", "tremble", "spin", "rotate_clockwise", "rotate_counterclockwise"),
-    *("grow", "shrink", "bounce"),
+    *("grow", "shrink", "bounce", "flap"),
 )
 JOIN = "+"
 COMPOSED: tuple[str, ...] = tuple(
     f"{travel}{JOIN}{gesture}"
     for travel in _TRAVELS
     for gesture in _GESTURES
-    if gesture != "bounce" or travel.endswith(("e_left", "e_right", "drift_left", "drift_right"))
+    if (gesture != "bounce" or travel.endswith(("e_left", "e_right", "drift_left", "drift_right")))
+    and (gesture, travel) != ("flap", "fall")
 )
-"""Two motions at once, such as "drift_left+swing"; a bounce only goes with what goes sideways."""
+"""Two motions at once, such as "drift_left+swing"; a bounce only goes with what goes sideways, and what flaps does not fall."""
 
 UNKNOWN = "unknown"
 """What a prompt asks for that asks for none of them; no motion, but prompts can be drawn for it."""

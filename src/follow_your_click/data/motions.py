@@ -63,6 +63,7 @@ class Track:
 
     shift_x, shift_y: window units. angle: radians, clockwise on screen. scale_x, scale_y: factors.
     pivot: the fixed point of angle and scale, in box units. bend, phase: the warp's size and phase.
+    What is warped may be shifted as well, but neither turned nor scaled.
     """
 
     shift_x: Tensor
@@ -271,15 +272,11 @@ def motion_track(motion: str, amplitude: float, *, num_frames: int) -> Track:
 
 
 def compose(travel: Track, gesture: Track) -> Track:
-    """Both at once: the gesture about its own pivot, which travels. Neither may be a warp."""
+    """Both at once: the gesture about its own pivot, which travels. Of the travel its shift counts."""
     return replace(
-        travel,
+        gesture,
         shift_x=travel.shift_x + gesture.shift_x,
         shift_y=travel.shift_y + gesture.shift_y,
-        angle=travel.angle + gesture.angle,
-        scale_x=travel.scale_x * gesture.scale_x,
-        scale_y=travel.scale_y * gesture.scale_y,
-        pivot=gesture.pivot,
     )
 
 
@@ -306,7 +303,7 @@ def moved_points(track: Track, points: Tensor, *, half: Tensor) -> Tensor:
     shape = (len(bend), len(points))
     at = torch.stack([u.expand(shape), v.expand(shape)], dim=-1) * half
     if track.form != "none":
-        return at
+        return at + torch.stack([track.shift_x, track.shift_y], dim=-1)[:, None, :]
     matrix, offset = pose_matrices(track, centre=torch.zeros_like(half), half=half)
     return at @ matrix.transpose(1, 2) + offset[:, None, :]
 
