@@ -3,7 +3,7 @@
     python benchmarks/displacement.py --data FOLDER [--model mini] [--clips 8] [--wordings held_out]
 
 Clips are composed of held-out photos and objects at the model's size, at 3 px per frame or the most that a motion is
-shown at, and the network is told the object's mask and a wording. Where the object is, over all frames: "gain" is the
+shown at, and the network is told the object's mask and, in plain words, what a wording is read as. Where the object is, over all frames: "gain" is the
 stated displacement's projection onto the true one, as a share of it (1 = as far as asked, 0 = not at all), "error" what
 is left over, as a share of it (0 = exact; 1 = as if nothing moved). Means over clips; "composed" are two motions at once.
 """
@@ -23,6 +23,8 @@ from follow_your_click.data.procedural import (
     ProceduralClips,
 )
 from follow_your_click.loading import find_model, load_pipeline
+from follow_your_click.pipeline import RegionalAnimationPipeline
+from follow_your_click.prompt_reading import read_prompt
 
 STRENGTH = 3.0
 
@@ -64,12 +66,16 @@ def main() -> None:
     )
 
 
-def stated(pipeline: object, clips: ClipBatch) -> torch.Tensor:
+def stated(pipeline: RegionalAnimationPipeline, clips: ClipBatch) -> torch.Tensor:
     """The network's displacements, (B, 2, F, h, w), as no seed varies them."""
-    output = pipeline(  # type: ignore[operator]
+    told = []
+    for prompt in clips.motion_prompts:
+        reading = read_prompt(pipeline.text_encoder, pipeline.tokenizer, prompt)
+        told.append(prompt if reading is None else reading.told)
+    output = pipeline(
         clips.frames[:, 0] / 2 + 0.5,
         clips.region_mask,
-        motion_prompt=clips.motion_prompts,
+        motion_prompt=told,
         motion_strength=clips.motion_strength,
         num_frames=clips.frames.shape[1],
         num_inference_steps=1,

@@ -1,4 +1,7 @@
-"""How the embedded model understands a motion prompt, for people to see: a verb that it does not know is read as another.
+"""How the embedded model understands a motion prompt: what it is told, in plain words, and a person sees.
+
+A free wording is read as the motions that it asks for, and the network is told these as "drift left and rock", whatever the
+wording: what it shows is then what a person was told it would, and a rare word can only be misread, not half understood.
 
 Travel without a side ("drive", "swim") goes to where the photo has more room: photographers leave it in front of what
 moves, and there the object does not leave the picture.
@@ -18,6 +21,7 @@ import torch
 from torch import nn
 from transformers import PreTrainedTokenizerFast
 
+from follow_your_click.data.motion_prompts import JOIN
 from follow_your_click.models.text_encoder import tokenized
 
 NONE_SHARE = 0.5  # of the probability, beyond which a prompt counts as asking for no motion
@@ -28,6 +32,7 @@ _OPEN = {"translate_left": "translate_right", "drift_left": "drift_right"}
 """What travel is read as that names no side, and what it is on the other side."""
 _SIDED = re.compile(r"\b(left|right|east|west)", re.IGNORECASE)
 _TRAVELS = ("translate", "drift", "fall", "rise")  # of which nothing does two at once
+_AND = " and "
 _SAID = {"translate": "move", "turn": "turn the head", "still": "stay still"}
 
 
@@ -35,13 +40,18 @@ _SAID = {"translate": "move", "turn": "turn the head", "still": "stay still"}
 class PromptReading:
     """motions: as a person says them ("move left"), the likeliest first; one, or two at once.
 
+    families: of the motions, without their sides ("translate").
     understood: False if the prompt asks for nothing that the model can show; `motions` is the one that is nearest to it then.
-    told: what the model is told: the prompt, with the side to go to where it leaves that open.
     """
 
     motions: tuple[str, ...]
+    families: tuple[str, ...]
     understood: bool
-    told: str
+
+    @property
+    def told(self) -> str:
+        """What the model is told instead of the prompt."""
+        return _AND.join(self.motions)
 
 
 def wider_side(mask: npt.NDArray[np.float32]) -> Literal["left", "right"]:
@@ -65,15 +75,22 @@ def read_prompt(
     """
     if not _names(text_encoder):
         return None
-    told, (asked, understood) = prompt, _asked(text_encoder, tokenizer, prompt)
-    open_side = next((motion for motion in asked if motion in _OPEN), None)
-    if room == "right" and understood and open_side and not _SIDED.search(prompt):
-        for ending in (" to the right", f", {_said(_OPEN[open_side])}"):
-            found, _ = _asked(text_encoder, tokenizer, prompt + ending)
-            if set(found) & set(_OPEN.values()):
-                told, asked = prompt + ending, found
-                break
-    return PromptReading(tuple(map(_said, asked)), understood, told)
+    asked, understood = _asked(text_encoder, tokenizer, prompt)
+    if room == "right" and not _SIDED.search(prompt):
+        asked = [_OPEN.get(motion, motion) for motion in asked]
+    families = tuple(motion.partition("_")[0] for motion in asked)
+    return PromptReading(tuple(map(plain_words, asked)), families, understood)
+
+
+def plain_words(motion: str) -> str:
+    """ "translate_up_left" -> "move up left"."""
+    kind, _, way = motion.partition("_")
+    return f"{_SAID.get(kind, kind)} {way.replace('_', ' ')}".strip()
+
+
+def in_plain_words(motion: str) -> str:
+    """What a model is told of one motion or of two: "rise+spin" -> "rise and spin"."""
+    return _AND.join(map(plain_words, motion.split(JOIN)))
 
 
 def in_words(
@@ -131,9 +148,3 @@ def readings_for_settings(
             )
         said.append({"read_as": list(reading.motions), "understood": reading.understood})
     return said
-
-
-def _said(motion: str) -> str:
-    """ "translate_up_left" -> "move up left"."""
-    kind, _, way = motion.partition("_")
-    return f"{_SAID.get(kind, kind)} {way.replace('_', ' ')}".strip()

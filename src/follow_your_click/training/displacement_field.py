@@ -8,6 +8,7 @@ from __future__ import annotations
 import random as random_module
 from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
+from typing import Literal
 
 import torch
 from einops import rearrange
@@ -26,6 +27,7 @@ from follow_your_click.data.procedural import ClipBatch, ClipRequest, Procedural
 from follow_your_click.models.conditioning import at_size, latent_region_mask
 from follow_your_click.models.displacement import FINER, GRIDS, DisplacementField, finer, on_grid
 from follow_your_click.models.text_encoder import encode_text, load_tokenizer
+from follow_your_click.prompt_reading import in_plain_words
 from follow_your_click.training.config import DisplacementFieldSettings
 from follow_your_click.training.objective import SEED_STRIDE, step_generator, steps_in_use
 
@@ -39,6 +41,9 @@ VELOCITY_WEIGHT = 0.5
 FAR_OFF = 5.0
 ASKED_SHARE = 0.5  # of the clips of `BOUNDED`, whose strength is told as it was asked for
 BOUNDED = ("turn", "nod")  # families whose outline stays: they bear so much and no more
+PLAIN_SHARE = (
+    0.7  # of the prompts, that are the plain words in which the animator tells what it has read
+)
 STILL = 1e-4  # share of the window: a smaller displacement counts as none
 
 
@@ -109,17 +114,21 @@ class DisplacementFieldObjective:
 
     @torch.no_grad()
     def _texts(
-        self, motions: list[str], random: random_module.Random, split: WordingSplit
+        self,
+        motions: list[str],
+        random: random_module.Random,
+        split: WordingSplit | Literal["plain"],
     ) -> Tensor:
         """A prompt's mean embedding for each motion, (B, D); some are dropped to ""."""
         prompts = []
         for motion in motions:
             noun = random.choice((None, None, random.choice(self.nouns)))
-            prompt = (
-                sample_typed(motion, noun=noun, others=self.nouns, random=random)
-                if split == "train"
-                else sample_prompt(motion, noun=noun, random=random, split=split)
-            )
+            if split == "plain" or (split == "train" and random.random() < PLAIN_SHARE):
+                prompt = in_plain_words(motion)
+            elif split == "train":
+                prompt = sample_typed(motion, noun=noun, others=self.nouns, random=random)
+            else:
+                prompt = sample_prompt(motion, noun=noun, random=random, split=split)
             dropped = split == "train" and random.random() < self.settings.motion_prompt_dropout
             prompts.append("" if dropped else prompt)
         return encode_text(self.text_encoder, self.tokenizer, prompts).mean(dim=1)
@@ -151,14 +160,14 @@ class DisplacementFieldObjective:
         return displacement_loss(found, true, moving)
 
     def validate(self, model: nn.Module) -> tuple[dict[str, float], Image.Image | None]:
-        """The error on fixed held-out photos and objects, in training wordings and in held-out ones."""
+        """The error on fixed held-out photos and objects: in plain words, in training wordings and in held-out ones."""
         generator = torch.Generator(self._device).manual_seed(0)
         motions = [motion for motion in MOTIONS if motion != "still"] * VALIDATION_CLIPS
         clips = self.validation_clips.sample_requests(
             [ClipRequest(motion) for motion in motions], generator, self._device
         )
         geometry = geometry_of(clips)
-        splits: tuple[WordingSplit, ...] = ("train", "held_out")
+        splits: tuple[WordingSplit | Literal["plain"], ...] = ("plain", "train", "held_out")
         return {
             f"displacement_error_{split}_wordings": float(
                 self._loss_of(

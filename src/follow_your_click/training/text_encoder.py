@@ -33,9 +33,10 @@ from follow_your_click.data.motion_prompts import (
 from follow_your_click.data.sentences import mistyped
 from follow_your_click.data.wordings import THINGS
 from follow_your_click.models.text_encoder import MotionTextEncoder, load_tokenizer, tokenized
-from follow_your_click.prompt_reading import NONE_SHARE
+from follow_your_click.prompt_reading import NONE_SHARE, in_plain_words
 from follow_your_click.training.objective import SEED_STRIDE
 
+_PLAIN_SHARE = 0.06  # plain words, in which the animator tells what it has read
 _CAPTION_SHARE = 0.3
 _COMPOSED_SHARE = 0.3  # of the prompts: two motions at once
 _UNKNOWN_SHARE = 0.12  # of the prompts: no motion at all
@@ -117,6 +118,8 @@ class TextEncoderObjective:
                 prompts.append(
                     " ".join(random.choices(self.idle, k=random.choice((0, 1, 1, 2, 3))))
                 )
+            elif split == "train" and motion != UNKNOWN and random.random() < _PLAIN_SHARE:
+                prompts.append(in_plain_words(motion))
             elif random.random() < _CAPTION_SHARE:
                 prompts.append(sample_caption(motion, noun, random, split=split))
             else:
