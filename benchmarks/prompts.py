@@ -7,6 +7,8 @@ at once joined by "+", or with "unknown" where none can show it. By their length
     understood  one of the motions that would do is the likeliest (of two at once, both are the likeliest two)
     refused     of prompts that ask for a motion, those that are taken for none: the person is warned
     known       of those that ask for none, those that are taken for it
+and of prompts of other writers, half of which say how strong the motion is to be ("barely", "like crazy"): those that `pace` takes
+for less than usual, more, or neither, as their writer meant it; of those that say it, those that are heard; and those taken for the opposite.
 
 --misread lists what is not understood, which makes of these prompts a set to develop on: write new ones to measure by then.
 """
@@ -18,9 +20,11 @@ from pathlib import Path
 import numpy as np
 
 from follow_your_click.data.motion_prompts import SHORT_PROMPTS, TYPED_PROMPTS
+from follow_your_click.data.wordings import PACED_PROMPTS
 from follow_your_click.evaluation.figures import bootstrap_interval, mean
 from follow_your_click.models.checkpoints import load_component
 from follow_your_click.models.text_encoder import MotionTextEncoder, load_tokenizer
+from follow_your_click.pace import PLAIN, pace
 from follow_your_click.training.text_encoder import Judged, judged
 
 LENGTHS = {"1 to 3 words": (1, 3), "4 to 7": (4, 7), "8 and more": (8, 99), "all": (1, 99)}
@@ -41,6 +45,8 @@ def main() -> None:
         print(name)
         for length, row in rows.items():
             print(f"  {length:<14}" + "   ".join(f"{key} {cell}" for key, cell in row.items()))
+    report["paced"] = {"all": paced()}
+    print("paced\n  " + "   ".join(f"{key} {cell}" for key, cell in report["paced"]["all"].items()))
     if arguments.misread:
         for answers in read.values():
             for each in answers:
@@ -62,6 +68,22 @@ def summary(answers: list[Judged]) -> dict[str, dict[str, str]]:
             "known": share([each.refused for each in some if not each.asking]),
         }
     return rows
+
+
+def paced() -> dict[str, str]:
+    """How `PACED_PROMPTS` are taken."""
+    meant = {"faint": -1, "gentle": -1, "plain": 0, "strong": 1, "fierce": 1}
+    found, wanted = [], []
+    for prompt, levels in PACED_PROMPTS:
+        strength = pace(prompt)
+        found.append(int(strength > PLAIN) - int(strength < PLAIN))
+        wanted.append({meant[level] for level in levels})
+    pairs = list(zip(found, wanted, strict=True))
+    return {
+        "as meant": share([side in sides for side, sides in pairs]),
+        "heard": share([side != 0 for side, sides in pairs if 0 not in sides]),
+        "opposite": share([sides == {-side} for side, sides in pairs if side]),
+    }
 
 
 def share(hits: list[bool]) -> str:

@@ -14,7 +14,7 @@ PACKAGE = "follow_your_click"
 SOURCE = Path(__file__).parent.parent / "src" / PACKAGE
 # Bottom first. A part may import from its own layer and from the layers above it in this list, never from those below.
 LAYERS = (
-    {"errors", "about", "atomic", "region", "photo", "steady_opening", "flow"},
+    {"errors", "about", "atomic", "pace", "region", "photo", "steady_opening", "flow"},
     {"frame_source", "pictures", "video", "clip_reading", "clip"},
     {"models", "segmentation", "data"},
     {"control", "image_prompts", "latent_codec", "pipeline_inputs", "rendering"},

@@ -70,7 +70,7 @@ def _region(top: int, left: int, prompt: str, **more: Any) -> Region:
 
 def _windows(regions: list[Region], *, together: bool = True, forward: float = 1.0) -> Any:
     masks = [np.asarray(region.areas[0], np.float32) for region in regions]
-    plans = plan_regions(SHAPE, regions, masks, PRESET, num_frames=3)
+    plans = plan_regions(SHAPE, regions, masks, [None] * len(masks), PRESET, num_frames=3)
     cost = Cost(forward, codec=0.5, render=0.3, render_megapixel=2.0, together=together)
     return share_windows(plans, SHAPE, cost)
 
@@ -93,7 +93,7 @@ def test_near_regions_share_a_window_and_far_ones_do_not() -> None:
 def test_windows_are_shared_only_where_it_is_cheaper() -> None:
     regions = [_region(40, 60, "rise"), _region(40, 70, "fall")]
     masks = [np.asarray(region.areas[0], np.float32) for region in regions]
-    plans = plan_regions(SHAPE, regions, masks, PRESET, num_frames=3)
+    plans = plan_regions(SHAPE, regions, masks, [None] * len(masks), PRESET, num_frames=3)
     free = Cost(0.0, codec=0.0, render=0.3, render_megapixel=2.0, together=False)
     assert len(share_windows(plans, SHAPE, free)) == 2, "a larger window only costs rendering"
     dear = Cost(0.0, codec=1.0, render=0.3, render_megapixel=2.0, together=False)

@@ -42,7 +42,6 @@ from follow_your_click.planning import (
 from follow_your_click.presets import Preset
 from follow_your_click.preview import Preview, ShowFrames, few_frames
 from follow_your_click.prompt_reading import (
-    PromptReading,
     read_prompt,
     readings_for_settings,
     wider_side,
@@ -269,7 +268,7 @@ class Animator:
             covered = plan.window.extract_mask(region.mask)
             # A thread of an object covers no model pixel by half; the model must be shown something that moves.
             mask = (covered > min(0.5, covered.max() / 2)).astype(np.float32)
-            read = self._read(region)
+            read = region.reading
             conditions.append(
                 RegionCondition(
                     torch.from_numpy(mask),
@@ -308,14 +307,6 @@ class Animator:
         return _Generated(
             np.ascontiguousarray(pixels),
             [None if d is None else _as_fields(d) for d in displacements],
-        )
-
-    def _read(self, plan: RegionPlan) -> PromptReading | None:
-        """How the model understands a region's prompt; None of a model that names no motions."""
-        return read_prompt(
-            *(self.pipeline.text_encoder, self.pipeline.tokenizer),
-            plan.region.prompt,
-            room=wider_side(plan.mask),
         )
 
     def _cost(self, settings: RunSettings) -> Cost:
@@ -364,8 +355,13 @@ class Animator:
             [np.zeros(photo.shape[:2], np.bool_), *(mask > 0.5 for mask in still)], axis=0
         )
         own = divided(moving, held)
+        encoder, tokenizer = self.pipeline.text_encoder, self.pipeline.tokenizer
+        readings = [
+            read_prompt(encoder, tokenizer, region.prompt, room=wider_side(mask))
+            for region, mask in zip(regions, own, strict=True)
+        ]
         plans = plan_regions(
-            photo.shape[:2], regions, own, self.preset, num_frames=settings.num_frames
+            photo.shape[:2], regions, own, readings, self.preset, num_frames=settings.num_frames
         )
         return masks, plans, held
 
@@ -379,7 +375,7 @@ class Animator:
     ) -> dict[str, Any]:
         seen = {plan.index: plan for window in windows for plan in window.regions}
         readings = readings_for_settings(
-            [(plan.region.prompt, self._read(plan)) for plan in plans], model=self.preset.name
+            [(plan.region.prompt, plan.reading) for plan in plans], model=self.preset.name
         )
         asked = any(needs_segmenter(each) for each in [*(p.region for p in plans), *hold_still])
         return {

@@ -17,7 +17,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from follow_your_click.pace import pace
 from follow_your_click.presets import Preset
+from follow_your_click.prompt_reading import PromptReading
 from follow_your_click.region import Region
 from follow_your_click.rendering import CropPlan, plan_crop
 
@@ -32,7 +34,7 @@ MAX_WIDENING = 1.5
 
 @dataclass(frozen=True)
 class RegionPlan:
-    """One region, resolved: its mask, its window and its strengths.
+    """One region, resolved: its mask, its window, its strengths, and how the model understands its prompt.
 
     Args:
         index: its place in the order in which the regions were given; a later one lies on top.
@@ -46,6 +48,7 @@ class RegionPlan:
     window: CropPlan
     strength: float
     window_strength: float
+    reading: PromptReading | None = None
 
     def to_json(self) -> dict[str, Any]:
         """What of it belongs into a clip's settings."""
@@ -102,29 +105,29 @@ def plan_regions(
     shape: tuple[int, int],
     regions: Sequence[Region],
     masks: Sequence[npt.NDArray[np.float32]],
+    readings: Sequence[PromptReading | None],
     preset: Preset,
     *,
     num_frames: int,
 ) -> list[RegionPlan]:
     """A window and strengths for each region by itself; `shape` is the photo's (H, W).
 
-    The window has room for an object that travels in a straight line at the asked strength; what is not asked for
-    is chosen at a strength that suits the window.
+    The window has room for an object that travels in a straight line at the asked strength. Where none is asked
+    for, it is what the motion has by itself (`Preset.own_strength`), more or less by the prompt's words (`pace`).
     """
     plans = []
-    for index, (region, mask) in enumerate(zip(regions, masks, strict=True)):
+    for index, (region, mask, reading) in enumerate(zip(regions, masks, readings, strict=True)):
+        own = preset.own_strength(reading.families if reading else ()) * pace(region.prompt)
+        own = min(own, preset.max_window_strength)
         window = plan_crop(
             mask,
             model_size=preset.size,
-            travel=_travel(shape, region, mask, preset, num_frames),
+            travel=_travel(shape, region, mask, own, num_frames),
             context=CONTEXT,
         )
         scale = min(shape) / window.side
-        asked = None if region.strength is None else region.strength * scale
-        window_strength = _limited(asked, preset, scale)
-        plans.append(
-            RegionPlan(index, region, mask, window, window_strength / scale, window_strength)
-        )
+        told = own if region.strength is None else _limited(region.strength, preset, scale)
+        plans.append(RegionPlan(index, region, mask, window, told / scale, told, reading))
     return plans
 
 
@@ -132,15 +135,15 @@ def _travel(
     shape: tuple[int, int],
     region: Region,
     mask: npt.NDArray[np.float32],
-    preset: Preset,
+    own_strength: float,
     num_frames: int,
 ) -> float:
-    """How far the object may move, in photo pixels."""
+    """How far the object may move, in photo pixels; `own_strength` at 256 px of the window, where none is asked for."""
     rows, columns = np.nonzero(mask > 0.5)
     extent = 1 + max(int(np.ptp(rows)), int(np.ptp(columns)))
     near = (1 + 2 * CONTEXT) * extent
     if region.strength is None:
-        reach = preset.window_strength * (num_frames - 1) / REFERENCE_SIDE
+        reach = own_strength * (num_frames - 1) / REFERENCE_SIDE
         wanted = near / max(1 - 2 * reach, near / (MAX_WINDOW * extent))
     else:
         speed = region.strength * min(shape) / REFERENCE_SIDE
@@ -148,18 +151,16 @@ def _travel(
     return max((min(wanted, MAX_WINDOW * extent) - near) / 2, 0)
 
 
-def _limited(asked: float | None, preset: Preset, scale: float) -> float:
+def _limited(asked: float, preset: Preset, scale: float) -> float:
     """What the model is told, in px per frame at 256 px of the window."""
-    if asked is None:
-        return preset.window_strength
     limit = preset.max_window_strength
-    if asked > limit:
+    if asked * scale > limit:
         warnings.warn(
-            f"strength {asked / scale:g} is more than the model knows for a region of this size;"
+            f"strength {asked:g} is more than the model knows for a region of this size;"
             f" using {limit / scale:.2g}",
             stacklevel=5,
         )
-    return min(asked, limit)
+    return min(asked * scale, limit)
 
 
 def share_windows(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -61,6 +63,7 @@ class Preset(BaseModel):
         num_inference_steps: denoising steps.
         guidance_scale: classifier-free guidance, 1.0 = off.
         window_strength: strength where none is asked for, px per frame at 256 px of the window's side.
+        motion_strengths: the same for families of motions ("spin") that by themselves are stronger or weaker.
         max_window_strength: the strongest motion that the model has been trained on, same unit.
         negative_prompt: what guidance leads away from.
         seconds: measured costs.
@@ -74,6 +77,7 @@ class Preset(BaseModel):
     num_inference_steps: int = Field(ge=1)
     guidance_scale: float = Field(ge=1)
     window_strength: float = Field(gt=0)
+    motion_strengths: dict[str, Annotated[float, Field(gt=0)]] = {}
     max_window_strength: float = Field(gt=0)
     negative_prompt: str = ""
     seconds: Seconds = Seconds()
@@ -81,9 +85,15 @@ class Preset(BaseModel):
 
     @model_validator(mode="after")
     def _default_is_allowed(self) -> Preset:
-        if self.window_strength > self.max_window_strength:
-            raise ValueError("window_strength is more than max_window_strength")
+        named = {"window_strength": self.window_strength, **self.motion_strengths}
+        if above := [name for name in named if named[name] > self.max_window_strength]:
+            raise ValueError(f"{', '.join(above)}: more than max_window_strength")
         return self
+
+    def own_strength(self, families: Sequence[str]) -> float:
+        """The strength of motions at once that none is asked for, by their families; without any `window_strength`."""
+        strengths = [self.motion_strengths.get(name, self.window_strength) for name in families]
+        return min(math.hypot(*strengths) or self.window_strength, self.max_window_strength)
 
 
 def read_preset(folder: Path) -> Preset:

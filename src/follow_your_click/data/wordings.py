@@ -385,3 +385,6 @@ SHORT_PROMPTS = read_asked("prompts_short.tsv")
 """Prompts of few words as impatient people type them, each with all motions that may be meant, or "unknown". Written and cleared like the everyday ones."""
 TYPED_PROMPTS = read_asked("prompts_typed.tsv")
 """Prompts of one word to twenty as many kinds of people type them; as the short ones, and two motions at once are joined by "+"."""
+PACED_PROMPTS = read_asked("prompts_paced.tsv")
+"""Prompts as many kinds of people type them, each with how strong a motion they expect: faint, gentle, plain, strong or fierce. Written like the others,
+after the words of `pace` had been chosen on other ones."""

@@ -149,6 +149,7 @@ class MotionUNetSettings(Strict):
     num_inference_steps: int = Field(default=10, ge=1)
     guidance_scale: float = Field(default=1.0, ge=1)
     window_strength: float = Field(default=1.6, gt=0)
+    motion_strengths: dict[str, Annotated[float, Field(gt=0)]] = {}
     max_window_strength: float = Field(default=8.0, gt=0)
 
 

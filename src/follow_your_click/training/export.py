@@ -54,6 +54,7 @@ def _export_pipeline(
         num_inference_steps=settings.num_inference_steps,
         guidance_scale=settings.guidance_scale,
         window_strength=settings.window_strength,
+        motion_strengths=settings.motion_strengths,
         max_window_strength=settings.max_window_strength,
     )
     (folder / PRESET_FILE).write_text(preset.model_dump_json(indent=1) + "\n", encoding="utf-8")

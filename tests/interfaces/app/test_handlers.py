@@ -196,7 +196,7 @@ def test_animate_asks_for_a_clip_and_shows_it(
     assert value["batch"] == [clip.job.id] and seed == 7
     (shown,) = value["clips"]
     assert shown["title"] == "drift left · seed 7"
-    assert ["boat", "drift left, strength that suits the model"] in shown["settings"]
+    assert ["boat", "drift left, strength as the prompt says"] in shown["settings"]
     assert shown["photo"] == f"page/photos/{clip.photo.key}"
     assert clip.job.finished().state == "done"
     assert worker.requests[0].settings.seed == 7

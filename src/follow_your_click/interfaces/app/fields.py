@@ -105,7 +105,7 @@ def clip_value(clip: AskedClip) -> dict[str, Any]:
 
 
 def _strength(strength: float | None) -> str:
-    return "that suits the model" if strength is None else f"{strength:g}"
+    return "as the prompt says" if strength is None else f"{strength:g}"
 
 
 def _whole(name: str, value: Any) -> int:

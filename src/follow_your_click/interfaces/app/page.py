@@ -136,7 +136,7 @@ def _panel(studio: Studio) -> dict[str, Any]:
     with gr.Row(elem_id="ideas") as idea_row:
         ideas = tuple(gr.Button(idea, size="sm", variant="secondary") for idea in IDEAS)
     automatic = gr.Checkbox(
-        True, label="Strength that suits the model", elem_id="automatic", container=False
+        True, label="Strength as the prompt says", elem_id="automatic", container=False
     )
     strength = gr.Slider(
         0, MAX_STRENGTH, value=2, step=0.25, visible=False, elem_id="strength",

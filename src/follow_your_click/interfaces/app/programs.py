@@ -50,8 +50,8 @@ class Programs:
             x: Where the object is: pixels from the photo's left edge.
             y: Where the object is: pixels from the photo's top edge.
             motion_prompt: How it moves, as a short phrase such as "drift left", "sway" or "turn the head".
-            strength: How far it moves, in pixels per frame as if the photo's short side were 256 px; 0 lets the
-                model choose.
+            strength: How far it moves, in pixels per frame as if the photo's short side were 256 px; 0: as
+                the prompt says.
             num_frames: Frames of the clip, 2 to 16.
             seed: The same seed gives the same clip.
 

@@ -68,7 +68,7 @@ class Draft:
         number: what the page knows it by; never used twice in one photo.
         colour: index into `overlay.COLOURS`.
         kind: whether it moves, or is held still.
-        strength: as in `Region`; None lets the model choose.
+        strength: as in `Region`; None: as the prompt says.
         earlier: places to go back to, the latest last.
     """
 

@@ -31,7 +31,7 @@ STRENGTH: tuple[str, dict[str, Any]] = (
         "min": -1.0,
         "max": MAX_STRENGTH,
         "step": 0.25,
-        "tooltip": "Pixels per frame, as if the image's short side were 256 px; -1 lets the model choose.",
+        "tooltip": "Pixels per frame, as if the image's short side were 256 px; -1: as the prompt says.",
     },
 )
 KIND: tuple[list[str], dict[str, Any]] = (

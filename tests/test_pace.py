@@ -1,0 +1,93 @@
+"""How strongly a prompt asks for its motion, and what comes of it."""
+
+import numpy as np
+import pytest
+
+from follow_your_click.data.wordings import PACED_PROMPTS
+from follow_your_click.pace import FAINT, FIERCE, GENTLE, PLAIN, STRONG, pace
+from follow_your_click.planning import plan_regions
+from follow_your_click.presets import Preset
+from follow_your_click.prompt_reading import PromptReading
+from follow_your_click.region import Region
+
+PRESET = Preset(
+    name="small",
+    size=64,
+    num_inference_steps=1,
+    guidance_scale=1.0,
+    window_strength=1.5,
+    motion_strengths={"spin": 5.0, "grow": 1.0, "drift": 1.2},
+    max_window_strength=8.0,
+)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "level"),
+    [
+        ("drift left", PLAIN),
+        ("", PLAIN),
+        ("the boat drifts slowly to the left", GENTLE),
+        ("Sway in a LIGHT breeze", GENTLE),
+        ("wiggle a little, please", GENTLE),
+        ("a little girl jumps", PLAIN),
+        ("not too fast", GENTLE),
+        ("it shouldn\u2019t move too much", GENTLE),
+        ("turn without hurry", GENTLE),
+        ("moves very slowly", FAINT),
+        ("barely breathing", FAINT),
+        ("just a tiny bit to the right", FAINT),
+        ("run fast", STRONG),
+        ("shake it hard", STRONG),
+        ("a hard hat falls", PLAIN),
+        ("the baby is fast asleep", PLAIN),
+        ("drive at constant speed", PLAIN),
+        ("palm bends in the storm", STRONG),
+        ("spin really fast", FIERCE),
+        ("wag the tail like crazy", FIERCE),
+        ("as fast as it can", FIERCE),
+        ("slowly, then fast", PLAIN),
+    ],
+)
+def test_words_of_manner_are_found(prompt: str, level: float) -> None:
+    assert pace(prompt) == level
+
+
+def test_what_people_type_is_taken_as_they_mean_it() -> None:
+    levels = {"faint": FAINT, "gentle": GENTLE, "plain": PLAIN, "strong": STRONG, "fierce": FIERCE}
+
+    def side(level: float) -> int:
+        return int(level > PLAIN) - int(level < PLAIN)
+
+    hits = [
+        any(side(pace(prompt)) == side(levels[each]) for each in meant)
+        for prompt, meant in PACED_PROMPTS
+    ]
+    assert len(hits) == 200 and np.mean(hits) > 0.8
+
+
+def planned(prompt: str, *families: str, strength: float | None = None) -> float:
+    mask = np.zeros((256, 256), np.float32)
+    mask[100:160, 100:160] = 1
+    reading = PromptReading((prompt,), families, understood=True) if families else None
+    region = Region(mask, prompt=prompt, strength=strength)
+    (plan,) = plan_regions((256, 256), [region], [mask], [reading], PRESET, num_frames=16)
+    assert plan.strength == pytest.approx(plan.window_strength * plan.window.side / 256)
+    return plan.strength if strength else plan.window_strength
+
+
+def test_each_motion_has_a_strength_by_itself() -> None:
+    assert planned("twirl") == planned("sway", "sway") == 1.5
+    assert planned("spin", "spin") == 5
+    assert planned("drift and grow", "drift", "grow") == pytest.approx((1.2**2 + 1) ** 0.5)
+
+
+def test_words_of_manner_change_it_up_to_what_the_model_knows() -> None:
+    assert planned("spin slowly", "spin") == pytest.approx(5 * GENTLE)
+    assert planned("grow fast", "grow") == pytest.approx(STRONG)
+    assert planned("twirl slowly") == pytest.approx(1.5 * GENTLE)  # a model that names no motions
+    assert planned("spin like crazy", "spin") == 8
+
+
+def test_a_strength_in_numbers_is_taken_as_it_is() -> None:
+    assert planned("spin like crazy", "spin", strength=2.0) == pytest.approx(2.0)
+    assert planned("spin slowly", "spin", strength=2.0) == pytest.approx(2.0)
