@@ -14,7 +14,7 @@ import typer
 
 from follow_your_click.errors import PromptError, RegionError, SettingsError
 from follow_your_click.interfaces.animate_request import Request, from_options, from_project
-from follow_your_click.interfaces.console import Progress, Result, report, show_progress
+from follow_your_click.interfaces.console import Progress, Result, report, say, show_progress
 from follow_your_click.interfaces.files import check_files, write_mask, write_picture
 from follow_your_click.interfaces.options import (
     DeviceOption,
@@ -55,7 +55,10 @@ def animate_command(
     ] = None,
     strength: Annotated[
         float | None,
-        typer.Option(metavar="S", help="Pixels per frame at a short side of 256 px, 0 to 20."),
+        typer.Option(
+            metavar="S",
+            help="Pixels per frame at a short side of 256 px, 0 to 20; as the prompt says if left out.",
+        ),
     ] = None,
     region: Annotated[
         list[str] | None,
@@ -171,7 +174,16 @@ def animate_command(
     if dry_run:
         typer.echo(json.dumps(plan, indent=None if json_line else 2))
     else:
+        _say_readings(result)
         report(result, json_line=json_line)
+
+
+def _say_readings(result: Result) -> None:
+    """How each prompt was understood; of one that was not, a warning has told."""
+    for region in result.settings["regions"]:
+        if region.get("understood"):
+            motions, strength = " and ".join(region["read_as"]), region["strength"]
+            say(f'"{region["prompt"]}" is read as {motions}, strength {strength:.2g}')
 
 
 def _regions(
