@@ -27,6 +27,10 @@ REFERENCE_SIDE = 256  # px: strengths are given at a short side of this length (
 CONTEXT = 0.35  # surroundings in the window, as a share of the object's longer side
 # The widest window, in lengths of the object: beyond it the model would see too little of it.
 MAX_WINDOW = 4.5
+# Families of motions that turn in their place, or move within their outline: a wide window would only show them small.
+STAYING = frozenset(
+    {"spin", "rotate", "nod", "turn", "breathe", "ripple", "tremble", "still", "flow"}
+)
 COST_FRAMES = 16  # of the clips whose cost a preset states
 # How much larger than its own window a shared one may be for any region in it.
 MAX_WIDENING = 1.5
@@ -119,10 +123,16 @@ def plan_regions(
     for index, (region, mask, reading) in enumerate(zip(regions, masks, readings, strict=True)):
         own = preset.own_strength(reading.families if reading else ()) * pace(region.prompt)
         own = min(own, preset.max_window_strength)
+        stays = reading is not None and STAYING.issuperset(reading.families)
+        travel = (
+            _travel(mask, min(own, preset.window_strength) if stays else own, num_frames)
+            if region.strength is None or stays
+            else _travel_asked(shape, region.strength, mask, num_frames)
+        )
         window = plan_crop(
             mask,
             model_size=preset.size,
-            travel=_travel(shape, region, mask, own, num_frames),
+            travel=travel,
             context=CONTEXT,
         )
         scale = min(shape) / window.side
@@ -131,24 +141,29 @@ def plan_regions(
     return plans
 
 
-def _travel(
-    shape: tuple[int, int],
-    region: Region,
-    mask: npt.NDArray[np.float32],
-    own_strength: float,
-    num_frames: int,
+def _travel(mask: npt.NDArray[np.float32], strength: float, num_frames: int) -> float:
+    """How far the object may move, in photo pixels, at a strength in the window that then follows."""
+    extent = _extent(mask)
+    near, share = (1 + 2 * CONTEXT) * extent, strength * (num_frames - 1) / REFERENCE_SIDE
+    return _room(extent, near / max(1 - 2 * share, near / (MAX_WINDOW * extent)))
+
+
+def _travel_asked(
+    shape: tuple[int, int], strength: float, mask: npt.NDArray[np.float32], num_frames: int
 ) -> float:
-    """How far the object may move, in photo pixels; `own_strength` at 256 px of the window, where none is asked for."""
+    """How far the object may move, in photo pixels, at a strength in the photo."""
+    extent, speed = _extent(mask), strength * min(shape) / REFERENCE_SIDE
+    return _room(extent, (1 + 2 * CONTEXT) * extent + 2 * speed * (num_frames - 1))
+
+
+def _room(extent: int, wanted: float) -> float:
+    """What a window of `wanted` px, or the widest, leaves on each side of an object and its surroundings."""
+    return max((min(wanted, MAX_WINDOW * extent) - (1 + 2 * CONTEXT) * extent) / 2, 0)
+
+
+def _extent(mask: npt.NDArray[np.float32]) -> int:
     rows, columns = np.nonzero(mask > 0.5)
-    extent = 1 + max(int(np.ptp(rows)), int(np.ptp(columns)))
-    near = (1 + 2 * CONTEXT) * extent
-    if region.strength is None:
-        reach = own_strength * (num_frames - 1) / REFERENCE_SIDE
-        wanted = near / max(1 - 2 * reach, near / (MAX_WINDOW * extent))
-    else:
-        speed = region.strength * min(shape) / REFERENCE_SIDE
-        wanted = near + 2 * speed * (num_frames - 1)
-    return max((min(wanted, MAX_WINDOW * extent) - near) / 2, 0)
+    return 1 + max(int(np.ptp(rows)), int(np.ptp(columns)))
 
 
 def _limited(asked: float, preset: Preset, scale: float) -> float:
