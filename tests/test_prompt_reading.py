@@ -50,7 +50,8 @@ def answering(encoder, *logits):
         ((0.0, 9.0, 0.0, 0.0, 0.0), ("turn the head left",), True),
         ((0.0, 0.0, 0.0, 9.0, 0.0), ("stay still",), True),
         ((5.0, 0.0, 5.2, 0.0, 0.0), ("sway", "move up left"), True),
-        ((3.0, 0.0, 5.0, 0.0, 0.0), ("sway",), True),
+        ((3.2, 0.0, 5.0, 0.0, 0.0), ("sway",), True),
+        ((3.6, 0.0, 5.0, 0.0, 0.0), ("sway", "move up left"), True),
         ((0.0, 5.0, 5.2, 0.0, 0.0), ("sway", "turn the head left"), True),
         ((0.0, 0.0, 3.0, 0.0, 9.0), ("sway",), False),
         ((0.0, 0.0, 9.0, 0.0, 8.0), ("sway",), True),
@@ -59,7 +60,7 @@ def answering(encoder, *logits):
 def test_the_likeliest_motions_are_named_as_a_person_says_them(
     encoder, logits, motions, understood
 ):
-    found = read_prompt(answering(encoder, *logits), load_tokenizer(), "anything")
+    found = read_prompt(answering(encoder, *logits), load_tokenizer(), "this and that")
     assert (found.motions, found.understood) == (motions, understood)
     assert found.told == " and ".join(motions)
     families = {"move up left": "translate", "turn the head left": "turn", "stay still": "still"}
@@ -135,9 +136,18 @@ def test_whoever_types_hears_how_it_is_read(prompt, line):
     assert re.fullmatch(line, in_words(encoder, load_tokenizer(), prompt, model="mini"))
 
 
+@pytest.mark.parametrize(
+    ("prompt", "count"),
+    [("drift", 1), ("rise, sway", 2), ("sway while it rises", 2), ("rising swaying", 2)],
+)
+def test_two_motions_are_asked_for_by_a_word_that_joins_them(encoder, prompt, count):
+    found = read_prompt(answering(encoder, 5.0, 0.0, 4.9, 0.0, 0.0), load_tokenizer(), prompt)
+    assert len(found.motions) == count
+
+
 def test_two_ways_to_travel_are_one_motion():
     encoder = MotionTextEncoder(hidden_size=24, motions=("translate_left", "drift_left")).eval()
-    found = read_prompt(answering(encoder, 5.0, 4.9, 0.0), load_tokenizer(), "anything")
+    found = read_prompt(answering(encoder, 5.0, 4.9, 0.0), load_tokenizer(), "this and that")
     assert found.motions == ("move left",)
 
 

@@ -26,8 +26,13 @@ from follow_your_click.models.text_encoder import tokenized
 
 NONE_SHARE = 0.5  # of the probability, beyond which a prompt counts as asking for no motion
 _SECOND_SHARE = (
-    0.4  # of the likeliest motion's probability, that a second one has where two are asked for
+    0.2  # of the likeliest motion's probability, that a second one has where two are asked for
 )
+_JOINED = re.compile(
+    r"\b(and|n|while|whilst|but|also|plus|then|as|with|at the same time)\b|[&,+]|ing\b.*ing\b",
+    re.IGNORECASE,
+)
+"""What stands in a prompt that asks for two motions at once."""
 _OPEN = {"translate_left": "translate_right", "drift_left": "drift_right"}
 """What travel is read as that names no side, and what it is on the other side."""
 _SIDED = re.compile(r"\b(left|right|east|west)", re.IGNORECASE)
@@ -127,7 +132,8 @@ def _asked(
     shares, indices = logits[:-1].softmax(dim=0).topk(2)
     one, other = (names[int(index)] for index in indices)
     travels = all(name.startswith(_TRAVELS) for name in (one, other))
-    two = understood and not travels and shares[1] > _SECOND_SHARE * shares[0]
+    joined = understood and not travels and _JOINED.search(prompt)
+    two = joined and shares[1] > _SECOND_SHARE * shares[0]
     return ([one, other] if two else [one]), understood
 
 
