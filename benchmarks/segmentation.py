@@ -1,7 +1,7 @@
 """How well do clicks find an object? IoU with true masks after 1, 3 and 5 clicks, for any segmenters.
 
     python benchmarks/segmentation.py --data FOLDER [--segmenters embedded,grabcut,plain] [--split held_out|all]
-        [--truth masks|outlines] [--clicks 1,3,5] [--masks N] [--json FILE] [--plot PNG] [--large]
+        [--truth masks|outlines] [--first interior|anywhere] [--clicks 1,3,5] [--masks N] [--json FILE] [--plot PNG] [--large]
 
 FOLDER/masked holds photos NAME.jpg with their objects' masks NAME.png, NAME__obj2.png ... (white = object).
 With --truth outlines the truth is what was outlined by eye in photos of FOLDER/photos (`data.outlines`): single objects,
@@ -12,7 +12,8 @@ measured: 1 to 3 % of the photo's side, whoever traced them thought.
 Segmenters are named as for `fyc segment --segmenter`: embedded, grabcut, sam, sam2, sam3, a folder or a hub id; and "plain".
 
 Clicks are simulated, as is usual in interactive segmentation: the first lies at the most interior point of the true
-object (distance to the rim is largest), each next one at the most interior point of the largest connected error,
+object (distance to the rim is largest), or with --first anywhere at a point drawn from all of it but 1 % of the photo's short side
+along its rim: people also click a head or a wing. Each next one at the most interior point of the largest connected error,
 positive where the object is missed and negative where too much is taken. A method sees all clicks so far and nothing
 of the truth; it starts anew with each.
 
@@ -46,7 +47,7 @@ import numpy.typing as npt
 
 from follow_your_click import Click, Region
 from follow_your_click.data.outlines import held_out_outlines
-from follow_your_click.data.simulated_clicks import click_overlaps
+from follow_your_click.data.simulated_clicks import click_overlaps, interior_depth
 from follow_your_click.data.true_masks import find_masks, held_out_scenes
 from follow_your_click.photo import read_photo
 from follow_your_click.segmentation import Segmentation, Segmenter, load_mask, region_mask
@@ -57,6 +58,7 @@ BoolMap = npt.NDArray[np.bool_]
 PLAIN_SIDE = 0.4  # of the square around a click, as a share of sqrt(H * W)
 PLAIN_SEED = 0.01  # radius of the disc that is sure, as a share of the photo's short side
 PLAIN_ITERATIONS = 5
+OFF_RIM = 0.01  # of the short side: how far from the rim a click anywhere lies at least
 RESAMPLES = 10_000
 
 
@@ -123,7 +125,11 @@ class Measured:
 
 
 def measure(
-    segmenter: Segmenter, image: npt.NDArray[np.uint8], truth: BoolMap, clicks: int
+    segmenter: Segmenter,
+    image: npt.NDArray[np.uint8],
+    truth: BoolMap,
+    clicks: int,
+    place: tuple[int, int] | None,
 ) -> tuple[list[float], list[float]]:
     """IoU and seconds after each of `clicks` clicks."""
     seconds: list[float] = []
@@ -134,11 +140,19 @@ def measure(
         seconds.append(time.perf_counter() - start)
         return found
 
-    return click_overlaps(answer, truth, clicks)[0], seconds
+    return click_overlaps(answer, truth, clicks, start=place)[0], seconds
+
+
+def anywhere(truth: BoolMap, name: str) -> tuple[int, int]:
+    """x, y of a pixel of the mask that does not lie at its rim; by its name, so that every method gets the same."""
+    depth = interior_depth(truth)
+    rows, columns = np.nonzero(depth >= min(OFF_RIM * min(truth.shape), depth.max()))
+    at = int(sha1(name.encode()).hexdigest(), 16) % len(rows)
+    return int(columns[at]), int(rows[at])
 
 
 def measure_all(
-    methods: dict[str, Segmenter], truths: Sequence[Truth], clicks: int
+    methods: dict[str, Segmenter], truths: Sequence[Truth], clicks: int, *, interior: bool
 ) -> list[Measured]:
     """Every method on every mask; each photo is prepared once."""
     measured = []
@@ -151,7 +165,8 @@ def measure_all(
             for truth in truths:
                 if truth.photo != photo or not truth.area.any():
                     continue
-                ious, seconds = measure(segmenter, image, truth.area, clicks)
+                place = None if interior else anywhere(truth.area, truth.name)
+                ious, seconds = measure(segmenter, image, truth.area, clicks, place)
                 about = (method, truth.name, truth.scene, truth.held_out, prepared)
                 measured.append(Measured(*about, tuple(ious), tuple(seconds)))
     return measured
@@ -279,6 +294,7 @@ def main() -> None:
     parser.add_argument("--segmenters", default="embedded,grabcut,plain")
     parser.add_argument("--split", choices=("held_out", "all"), default="held_out")
     parser.add_argument("--truth", choices=("masks", "outlines"), default="masks")
+    parser.add_argument("--first", choices=("interior", "anywhere"), default="interior")
     parser.add_argument("--clicks", default="1,3,5", help="numbers of clicks to report")
     parser.add_argument("--masks", type=int, help="a fixed sample of so many masks")
     parser.add_argument("--json", type=Path)
@@ -314,7 +330,9 @@ def main() -> None:
     if arguments.large:
         report["large"] = time_large(methods)
         print(f"6000 x 4000 px: {json.dumps(report['large'])}")
-    measured = measure_all(methods, truths[: arguments.masks], clicks[-1])
+    measured = measure_all(
+        methods, truths[: arguments.masks], clicks[-1], interior=arguments.first == "interior"
+    )
     groups = {
         "held_out": [one for one in measured if one.held_out],
         "held_out_scenes": [one for one in measured if one.scene in kept],

@@ -155,6 +155,36 @@ def test_a_click_far_away_a_box_and_a_mask_go_with_the_closer_view(
     assert _iou(again.masks[0], truth) > 0.9
 
 
+def test_one_click_anywhere_is_followed_by_one_in_the_middle_of_what_was_found(
+    segmenter: ClickSegmenter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Told one click, this network finds the left half of the photo; told two, all of it, and a smaller part."""
+    asked: list[tuple[int, tuple[float, float]]] = []
+
+    def decode(features: ClickFeatures, prompts: ClickPrompts) -> tuple[torch.Tensor, torch.Tensor]:
+        height, width = (4 * side for side in features.quarter.shape[-2:])
+        clicks = prompts.points[0][prompts.labels[0] == 1]
+        x, y = ((clicks[-1] + 0.5) / torch.tensor([width, height])).tolist()
+        asked.append((len(clicks), (x, y)))
+        logits = torch.full((1, 3, height, width), -1.0)
+        logits[..., : width // (2 if len(clicks) == 1 else 1)] = 1.0
+        logits[:, 0, height // (2 * len(clicks)) :] = -1.0
+        return logits, torch.full((1, 3), 0.5)
+
+    monkeypatch.setattr(segmenter.network, "decode", decode)
+    segmenter.set_image(np.zeros((128, 128, 3), np.uint8))
+    found = segmenter.predict(point_coords=np.array([[5, 9]], np.float32))
+    shares = dict(zip(found.levels or (), found.masks.mean(axis=(1, 2)), strict=True))
+    assert {count for count, _ in asked} == {1, 2}
+    second = [place for count, place in asked if count == 2]
+    assert all(0.1 < x < 0.4 and 0.1 < y < 0.9 for x, y in second), "inside, and off the rim"
+    assert shares["object"] == shares["whole"] == 1
+    assert shares["part"] == pytest.approx(0.25, abs=0.02), "as the click itself was answered"
+    asked.clear()
+    segmenter.predict(point_coords=np.array([[5, 9], [60, 60]], np.float32))
+    assert {count for count, _ in asked} == {2}
+
+
 def test_the_view_that_is_surest_of_itself_counts_most(
     segmenter: ClickSegmenter, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -28,7 +28,7 @@ Bools = npt.NDArray[np.bool_]
 
 TRUE_SHARE = 0.35
 OUTLINED_SHARE = 0.4  # the rest is composed, and so is what there is nothing of
-INTERIOR_SHARE = 0.6  # of the first clicks, that are the object's most interior one
+INTERIOR_SHARE = 0.4  # of the first clicks, that are the object's most interior one
 PASTED_SHARE = 0.5  # of the examples with masks, that something else is pasted into
 # Of what is pasted: objects of the photos with masks, real cut-outs, drawn ones (emoji); what there is none of leaves its
 # share to the others.

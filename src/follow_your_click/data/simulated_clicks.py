@@ -16,6 +16,8 @@ from follow_your_click.region import Click
 
 Bools = npt.NDArray[np.bool_]
 
+OFF_RIM = 2.0  # px
+
 
 def interior_depth(area: Bools) -> npt.NDArray[np.float32]:
     """Distance of each pixel of the area to its rim in pixels, 0 outside; the photo's border is rim too."""
@@ -31,9 +33,10 @@ def most_interior(area: Bools) -> tuple[int, int]:
 
 
 def somewhere_inside(area: Bools, random: random_module.Random) -> tuple[int, int]:
-    """x, y of a random pixel of the area that does not lie close to its rim."""
+    """x, y of a random pixel of the area: of its deeper part, or anywhere but on its rim, as on a leg or a wing."""
     depth = interior_depth(area)
-    rows, columns = np.nonzero(depth >= random.uniform(0.2, 1.0) * depth.max())
+    share = random.uniform(0.2, 1.0) * depth.max()
+    rows, columns = np.nonzero(depth >= (share if random.random() < 0.5 else min(share, OFF_RIM)))
     at = random.randrange(len(rows))
     return int(columns[at]), int(rows[at])
 
@@ -61,18 +64,23 @@ def next_click(truth: Bools, found: Bools) -> Click | None:
 
 
 def click_overlaps(
-    answer: Callable[[Sequence[Click]], Bools], truth: Bools, clicks: int
+    answer: Callable[[Sequence[Click]], Bools],
+    truth: Bools,
+    clicks: int,
+    *,
+    start: tuple[int, int] | None = None,
 ) -> tuple[list[float], Bools]:
     """IoU with the truth after each of `clicks` clicks, and the mask of the first.
 
     Args:
         answer: the mask (H, W) for all clicks so far; not asked again once the mask is perfect.
+        start: x, y of the first click; None: the most interior pixel.
     """
     found = first = np.zeros_like(truth)
     given: list[Click] = []
     overlaps: list[float] = []
-    for _ in range(clicks):
-        click = next_click(truth, found)
+    for number in range(clicks):
+        click = Click(*start) if start and not number else next_click(truth, found)
         if click is not None:
             given.append(click)
             found = answer(given)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -17,6 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from follow_your_click.data.simulated_clicks import most_interior
 from follow_your_click.errors import RegionError
 from follow_your_click.models.checkpoints import best_device, load_component
 from follow_your_click.models.click_network import (
@@ -44,6 +45,7 @@ REDUCED_SIDE = 1024  # px: long side that a larger photo is brought to once, for
 # masks that training saw: 0.682 after one click on 248 of them, 0.660 without the closer view.
 CLOSER_SIDE = 128
 CLOSER_SPAN = 1.4  # lengths of the object that it shows at least
+NAMES = ("object", "part", "whole")
 LEAST_SPAN = 48  # px of the photo, the least that training showed
 TRUST = 8.0  # of a view with a guess higher by 1/8, against another: e
 CLOSER_TRUST = 2.0  # of the closer view, at the same guess
@@ -95,6 +97,10 @@ class _Answer:
     window: Window
     logits: Tensor
     guesses: Tensor
+
+    def level(self, index: int) -> npt.NDArray[np.float32]:
+        """The logits (h, w) of a part, an object or a whole."""
+        return np.asarray(self.logits[index].cpu().numpy(), np.float32)
 
 
 class ClickSegmenter:
@@ -175,21 +181,24 @@ class ClickSegmenter:
         if mask is not None and mask.shape != photo.shape:
             raise RegionError(f"mask: got {mask.shape}, expected {photo.shape}")
         asked = _Question(points, positive, box, mask)
-        whole, closer = self._answers(photo, asked)
-        names = ("object", "part", "whole")
-        order = [LEVELS.index(name) for name in names]
-        masks = np.zeros((len(order), *photo.shape), np.bool_)
-        window = None if closer is None else closer.window
-        for found, logits in zip(masks, whole.logits[order].cpu().numpy(), strict=True):
-            draw_full_size(found, logits, points, positive, but=window)
-        if closer is not None:
-            x, y, width, height = closer.window
-            inside, own = _within(closer.window, points), points - (x, y)
-            for found, logits in zip(masks, closer.logits[order].cpu().numpy(), strict=True):
-                area = found[y : y + height, x : x + width]
-                draw_full_size(area, logits, own[inside], positive[inside])
-        guesses = (closer or whole).guesses[order].cpu().numpy()
-        return Segmentation(masks, np.minimum.accumulate(guesses).astype(np.float32), names)
+        first = found = self._answers(photo, asked)
+        if len(points) == 1 and box is None and mask is None:
+            found = self._answers(photo, _clicked_inside(asked, *first))
+        masks = np.zeros((len(NAMES), *photo.shape), np.bool_)
+        guesses = []
+        for name, area in zip(NAMES, masks, strict=True):
+            # A part is what was clicked on; the middle of the object may be another one.
+            whole, closer = first if name == "part" else found
+            level = LEVELS.index(name)
+            window = None if closer is None else closer.window
+            draw_full_size(area, whole.level(level), points, positive, but=window)
+            if closer is not None:
+                x, y, width, height = closer.window
+                inside, own = _within(closer.window, points), points - (x, y)
+                part = area[y : y + height, x : x + width]
+                draw_full_size(part, closer.level(level), own[inside], positive[inside])
+            guesses.append(float((closer or whole).guesses[level]))
+        return Segmentation(masks, np.minimum.accumulate(guesses).astype(np.float32), NAMES)
 
     def _answers(self, photo: _Photo, asked: _Question) -> tuple[_Answer, _Answer | None]:
         """What the views find in the whole photo and, where that is the better third view, around the object."""
@@ -278,6 +287,23 @@ def _at_places(answer: _Answer, target: _Answer) -> Tensor:
     return F.grid_sample(
         answer.logits[None], grid[None], padding_mode="border", align_corners=False
     )[0]
+
+
+def _clicked_inside(asked: _Question, whole: _Answer, closer: _Answer | None) -> _Question:
+    """The question of one click, and a second one in the middle of the object that was found for it.
+
+    A click on a head, a wing or a leg is answered by less of the object than one on its middle.
+    """
+    answer = closer or whole
+    x, y, width, height = answer.window
+    logits = answer.level(LEVELS.index("object"))
+    scale = np.array([logits.shape[1] / width, logits.shape[0] / height])
+    cells = np.array([logits.shape[1], logits.shape[0]])
+    clicked = np.clip((asked.points - (x, y) + 0.5) * scale, 0, cells - 1).astype(np.intp)
+    area = tidy(logits > 0, clicked, clicked[:0])
+    middle = (np.array(most_interior(area)) + 0.5) / scale + (x, y)
+    points = np.concatenate([asked.points, middle[None].astype(np.intp)])
+    return replace(asked, points=points, positive=np.ones(2, np.bool_))
 
 
 def _closer_window(found: _Answer, shape: tuple[int, int], asked: _Question) -> Window | None:
