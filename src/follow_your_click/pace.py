@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-FAINT, GENTLE, PLAIN, STRONG, FIERCE = 0.4, 0.65, 1.0, 1.6, 2.4
+FAINT, GENTLE, PLAIN, STRONG, FIERCE = 0.4, 0.65, 1.0, 1.4, 2.0
 """Of the strength that a motion has by itself."""
 
 _VERY = r"(?:very|v|really|rlly|real|super|so|extremely|incredibly|insanely|ultra|mega|ever so|sooo*|too)"
