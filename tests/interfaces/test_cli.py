@@ -43,6 +43,7 @@ class FakeAnimator:
 
     calls: list[dict[str, Any]] = []
     trouble: Callable[[], None] | None = None
+    reading: dict[str, Any] = {}
 
     @classmethod
     def from_pretrained(
@@ -74,7 +75,9 @@ class FakeAnimator:
             progress("denoise", done, 2)
         self._record(image, regions, num_frames=num_frames, **settings)
         frames = np.zeros((num_frames, HEIGHT, WIDTH, 3), np.uint8)
-        clip = Clip.from_frames(frames, fps=settings["fps"], settings={"seed": settings["seed"]})
+        asked = [{"prompt": each.prompt, "strength": 1.5, **self.reading} for each in regions]
+        used = {"seed": settings["seed"], "regions": asked}
+        clip = Clip.from_frames(frames, fps=settings["fps"], settings=used)
         return dataclasses.replace(clip, region_mask=_mask(), seconds={"denoise": 0.5})
 
 
@@ -242,7 +245,7 @@ def test_json_is_one_line_and_alone_on_stdout(
         "contact_sheet": "sheet.png",
     }
     assert result["seconds"].keys() == {"denoise", "write"}
-    assert result["settings"] == {"seed": 0}
+    assert result["settings"]["seed"] == 0
     assert _files() == ["boat.mp4", "boat.png", "mask.png", "sheet.png"]
     np.testing.assert_array_equal(np.asarray(Image.open("mask.png").convert("L")) > 127, _mask())
 
@@ -403,6 +406,20 @@ def test_a_warning_is_one_line_without_its_source(
     )
     assert main(["animate", str(photo), *MOVE]) == 0
     assert "fyc: warning: eta ignored\n" in capsys.readouterr().err
+
+
+def test_how_a_prompt_was_read_is_said_beside_the_path(
+    photo: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading = {"read_as": ["drift left", "rock"], "understood": True}
+    monkeypatch.setattr(FakeAnimator, "reading", reading)
+    assert main(["animate", str(photo), *MOVE]) == 0
+    printed = capsys.readouterr()
+    assert printed.out == "boat.mp4\n"
+    assert 'fyc: "drift left" is read as drift left and rock, strength 1.5\n' in printed.err
+    monkeypatch.setattr(FakeAnimator, "reading", {**reading, "understood": False})
+    assert main(["animate", str(photo), *MOVE, "--overwrite"]) == 0
+    assert "is read as" not in capsys.readouterr().err
 
 
 def test_segment_writes_the_mask(photo: Path, capsys: pytest.CaptureFixture[str]) -> None:

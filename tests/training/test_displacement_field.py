@@ -120,7 +120,7 @@ def test_validation_tells_training_wordings_from_held_out_ones(configure):
         figures, sheet = built.validate(built.model)
     assert sheet is None
     assert set(figures) == {
-        f"displacement_error_{split}_wordings" for split in ("train", "held_out")
+        f"displacement_error_{split}_wordings" for split in ("plain", "train", "held_out")
     }
     # A fresh field says that nothing moves.
     expected = (1 / (1 + 1 / FAR_OFF)) * (1 + VELOCITY_WEIGHT)
