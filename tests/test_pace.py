@@ -5,7 +5,7 @@ import pytest
 
 from follow_your_click.data.wordings import PACED_PROMPTS
 from follow_your_click.pace import FAINT, FIERCE, GENTLE, PLAIN, STRONG, pace
-from follow_your_click.planning import plan_regions
+from follow_your_click.planning import RegionPlan, plan_regions
 from follow_your_click.presets import Preset
 from follow_your_click.prompt_reading import PromptReading
 from follow_your_click.region import Region
@@ -65,14 +65,18 @@ def test_what_people_type_is_taken_as_they_mean_it() -> None:
     assert len(hits) == 200 and np.mean(hits) > 0.8
 
 
-def planned(prompt: str, *families: str, strength: float | None = None) -> float:
+def plan_of(prompt: str, *families: str, strength: float | None = None) -> RegionPlan:
     mask = np.zeros((256, 256), np.float32)
     mask[100:160, 100:160] = 1
     reading = PromptReading((prompt,), families, understood=True) if families else None
     region = Region(mask, prompt=prompt, strength=strength)
     (plan,) = plan_regions((256, 256), [region], [mask], [reading], PRESET, num_frames=16)
     assert plan.strength == pytest.approx(plan.window_strength * plan.window.side / 256)
-    return plan.strength if strength else plan.window_strength
+    return plan
+
+
+def planned(prompt: str, *families: str) -> float:
+    return plan_of(prompt, *families).window_strength
 
 
 def test_each_motion_has_a_strength_by_itself() -> None:
@@ -89,5 +93,15 @@ def test_words_of_manner_change_it_up_to_what_the_model_knows() -> None:
 
 
 def test_a_strength_in_numbers_is_taken_as_it_is() -> None:
-    assert planned("spin like crazy", "spin", strength=2.0) == pytest.approx(2.0)
-    assert planned("spin slowly", "spin", strength=2.0) == pytest.approx(2.0)
+    assert plan_of("spin like crazy", "spin", strength=2.0).strength == pytest.approx(2.0)
+    assert plan_of("spin slowly", "spin", strength=2.0).strength == pytest.approx(2.0)
+
+
+def test_what_turns_in_its_place_needs_no_room_to_travel() -> None:
+    turning = {
+        strength: plan_of("spin", "spin", strength=strength).window for strength in (None, 1.0, 4.0)
+    }
+    assert len(set(turning.values())) == 1
+    travelling = plan_of("move left", "translate", strength=4.0).window
+    assert travelling.side > turning[4.0].side
+    assert plan_of("spin", "spin", "translate", strength=4.0).window == travelling

@@ -123,12 +123,12 @@ def plan_regions(
     for index, (region, mask, reading) in enumerate(zip(regions, masks, readings, strict=True)):
         own = preset.own_strength(reading.families if reading else ()) * pace(region.prompt)
         own = min(own, preset.max_window_strength)
-        stays = reading is not None and STAYING.issuperset(reading.families)
-        travel = (
-            _travel(mask, min(own, preset.window_strength) if stays else own, num_frames)
-            if region.strength is None or stays
-            else _travel_asked(shape, region.strength, mask, num_frames)
-        )
+        if reading is not None and STAYING.issuperset(reading.families):
+            travel = _travel(mask, min(own, preset.window_strength), num_frames)
+        elif region.strength is None:
+            travel = _travel(mask, own, num_frames)
+        else:
+            travel = _travel_asked(shape, region.strength, mask, num_frames)
         window = plan_crop(
             mask,
             model_size=preset.size,
