@@ -12,7 +12,7 @@ PACKAGING := pyproject.toml constraints.txt
 
 DEMO_PHOTO := examples/rocket.jpg
 DEMO_OBJECT := --click 322,250 --box 298,130,348,406
-DEMO_PROMPT := rise slowly
+DEMO_PROMPT := rise
 
 # One thread per process: the test processes share the cores, and small tensors gain nothing from more threads.
 TEST_ENV := OMP_NUM_THREADS=1
