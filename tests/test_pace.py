@@ -68,7 +68,7 @@ def test_what_people_type_is_taken_as_they_mean_it() -> None:
 def plan_of(prompt: str, *families: str, strength: float | None = None) -> RegionPlan:
     mask = np.zeros((256, 256), np.float32)
     mask[100:160, 100:160] = 1
-    reading = PromptReading((prompt,), families, understood=True) if families else None
+    reading = PromptReading(families, understood=True) if families else None
     region = Region(mask, prompt=prompt, strength=strength)
     (plan,) = plan_regions((256, 256), [region], [mask], [reading], PRESET, num_frames=16)
     assert plan.strength == pytest.approx(plan.window_strength * plan.window.side / 256)

@@ -93,7 +93,7 @@ class Preset(BaseModel):
     def own_strength(self, families: Sequence[str]) -> float:
         """The strength of motions at once that none is asked for, by their families; without any `window_strength`."""
         strengths = [self.motion_strengths.get(name, self.window_strength) for name in families]
-        return min(math.hypot(*strengths) or self.window_strength, self.max_window_strength)
+        return math.hypot(*strengths) or self.window_strength
 
 
 def read_preset(folder: Path) -> Preset:

@@ -43,15 +43,23 @@ _SAID = {"translate": "move", "turn": "turn the head", "still": "stay still"}
 
 @dataclass(frozen=True)
 class PromptReading:
-    """motions: as a person says them ("move left"), the likeliest first; one, or two at once.
+    """asked: names of motions ("translate_left"), the likeliest first; one, or two at once.
 
-    families: of the motions, without their sides ("translate").
-    understood: False if the prompt asks for nothing that the model can show; `motions` is the one that is nearest to it then.
+    understood: False if the prompt asks for nothing that the model can show; `asked` is the one that is nearest to it then.
     """
 
-    motions: tuple[str, ...]
-    families: tuple[str, ...]
+    asked: tuple[str, ...]
     understood: bool
+
+    @property
+    def motions(self) -> tuple[str, ...]:
+        """As a person says them: "move left"."""
+        return tuple(map(plain_words, self.asked))
+
+    @property
+    def families(self) -> tuple[str, ...]:
+        """Without their sides: "translate"."""
+        return tuple(motion.partition("_")[0] for motion in self.asked)
 
     @property
     def told(self) -> str:
@@ -83,8 +91,7 @@ def read_prompt(
     asked, understood = _asked(text_encoder, tokenizer, prompt)
     if room == "right" and not _SIDED.search(prompt):
         asked = [_OPEN.get(motion, motion) for motion in asked]
-    families = tuple(motion.partition("_")[0] for motion in asked)
-    return PromptReading(tuple(map(plain_words, asked)), families, understood)
+    return PromptReading(tuple(asked), understood)
 
 
 def plain_words(motion: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random as random_module
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -14,6 +15,9 @@ from follow_your_click.data import click_examples as module
 from follow_your_click.data.click_examples import ClickExamples
 from follow_your_click.data.photos import bundled_library, is_held_out
 from follow_your_click.data.simulated_clicks import (
+    OFF_RIM,
+    click_overlaps,
+    interior_depth,
     largest_error,
     most_interior,
     next_click,
@@ -27,6 +31,7 @@ from follow_your_click.data.true_masks import (
     training_photos,
 )
 from follow_your_click.errors import ImageError
+from follow_your_click.region import Click
 
 
 def _square(top: int, left: int, side: int, size: int = 40) -> np.ndarray:
@@ -146,6 +151,30 @@ def test_clicks_go_where_a_person_would_click() -> None:
     assert next_click(truth, truth) is None
     both = largest_error(truth, _square(10, 10, 5))
     assert both is not None and both[1] and both[0].sum() == 375
+
+
+def test_clicks_go_to_thin_parts_too_but_never_on_the_rim() -> None:
+    body_and_leg = np.zeros((80, 80), np.bool_)
+    body_and_leg[10:50, 10:70] = True
+    body_and_leg[50:78, 20:26] = True
+    draw = random_module.Random(0)
+    places = [somewhere_inside(body_and_leg, draw) for _ in range(300)]
+    assert any(y > 55 for _, y in places), "on the leg, whose middle is no deeper than 3 px"
+    assert all(interior_depth(body_and_leg)[y, x] >= OFF_RIM for x, y in places)
+
+
+def test_the_first_click_may_be_given() -> None:
+    truth = _square(10, 10, 20)
+    asked: list[list[tuple[int, int]]] = []
+
+    def answer(clicks: Sequence[Click]) -> np.ndarray:
+        asked.append([(click.x, click.y) for click in clicks])
+        return np.zeros_like(truth)
+
+    click_overlaps(answer, truth, 2, start=(11, 12))
+    assert (
+        asked[0] == [(11, 12)] and asked[1][0] == (11, 12) and asked[1][1] == most_interior(truth)
+    )
 
 
 def test_scenes_are_read_from_names() -> None:

@@ -378,7 +378,7 @@ SURROUNDINGS = read_lists("sentences.txt")
 PEOPLE_PROMPTS = by_motion(read_prompts("wordings_people.tsv"))
 """Whole prompts for training, as a language model thinks that many kinds of people type them; with no word of a held-out wording in any form."""
 EVERYDAY_PROMPTS = by_motion(read_prompts("wordings_everyday.tsv"))
-"""Prompts as people would type them, in common words. A language model wrote them that saw none of the tables; those that training could draw were taken out."""
+"""Prompts as people would type them, in common words. A language model wrote them that saw none of the tables (but the 11 with "+flap"); those that training could draw were taken out."""
 
 
 SHORT_PROMPTS = read_asked("prompts_short.tsv")
