@@ -1,7 +1,7 @@
 """How well do clicks find an object? IoU with true masks after 1, 3 and 5 clicks, for any segmenters.
 
     python benchmarks/segmentation.py --data FOLDER [--segmenters embedded,grabcut,plain] [--split held_out|all]
-        [--truth masks|outlines] [--first interior|anywhere] [--clicks 1,3,5] [--masks N] [--json FILE] [--plot PNG] [--large]
+        [--truth masks|outlines|parts] [--first interior|anywhere] [--clicks 1,3,5] [--masks N] [--json FILE] [--plot PNG] [--large]
 
 FOLDER/masked holds photos NAME.jpg with their objects' masks NAME.png, NAME__obj2.png ... (white = object).
 With --truth outlines the truth is what was outlined by eye in photos of FOLDER/photos (`data.outlines`): single objects,
@@ -46,10 +46,11 @@ import numpy as np
 import numpy.typing as npt
 
 from follow_your_click import Click, Region
-from follow_your_click.data.outlines import held_out_outlines
+from follow_your_click.data.outlines import held_out_outlines, held_out_parts
 from follow_your_click.data.simulated_clicks import click_overlaps, interior_depth
 from follow_your_click.data.true_masks import find_masks, held_out_scenes
 from follow_your_click.photo import read_photo
+from follow_your_click.region import Granularity
 from follow_your_click.segmentation import Segmentation, Segmenter, load_mask, region_mask
 from follow_your_click.segmentation.registry import load_segmenter
 
@@ -130,13 +131,15 @@ def measure(
     truth: BoolMap,
     clicks: int,
     place: tuple[int, int] | None,
+    granularity: Granularity | None,
 ) -> tuple[list[float], list[float]]:
     """IoU and seconds after each of `clicks` clicks."""
     seconds: list[float] = []
 
     def answer(given: Sequence[Click]) -> BoolMap:
         start = time.perf_counter()
-        found = region_mask(image, Region(given, prompt="move"), segmenter) > 0.5
+        region = Region(given, prompt="move", granularity=granularity)
+        found = region_mask(image, region, segmenter) > 0.5
         seconds.append(time.perf_counter() - start)
         return found
 
@@ -152,7 +155,12 @@ def anywhere(truth: BoolMap, name: str) -> tuple[int, int]:
 
 
 def measure_all(
-    methods: dict[str, Segmenter], truths: Sequence[Truth], clicks: int, *, interior: bool
+    methods: dict[str, Segmenter],
+    truths: Sequence[Truth],
+    clicks: int,
+    *,
+    interior: bool,
+    granularity: Granularity | None = None,
 ) -> list[Measured]:
     """Every method on every mask; each photo is prepared once."""
     measured = []
@@ -166,7 +174,7 @@ def measure_all(
                 if truth.photo != photo or not truth.area.any():
                     continue
                 place = None if interior else anywhere(truth.area, truth.name)
-                ious, seconds = measure(segmenter, image, truth.area, clicks, place)
+                ious, seconds = measure(segmenter, image, truth.area, clicks, place, granularity)
                 about = (method, truth.name, truth.scene, truth.held_out, prepared)
                 measured.append(Measured(*about, tuple(ious), tuple(seconds)))
     return measured
@@ -188,6 +196,15 @@ def outlined(data: Path) -> list[Truth]:
         Truth(path, f"{path.name} {number}", path.stem, True, area)
         for path, areas in held_out_outlines(data / "photos").items()
         for number, area in enumerate(areas)
+    ]
+
+
+def parts(data: Path) -> list[Truth]:
+    """What was outlined of parts of these objects."""
+    return [
+        Truth(path, f"{path.name} {number} {name}", path.stem, True, area)
+        for path, found in held_out_parts(data / "photos").items()
+        for number, (name, area) in enumerate(found)
     ]
 
 
@@ -293,7 +310,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--segmenters", default="embedded,grabcut,plain")
     parser.add_argument("--split", choices=("held_out", "all"), default="held_out")
-    parser.add_argument("--truth", choices=("masks", "outlines"), default="masks")
+    parser.add_argument("--truth", choices=("masks", "outlines", "parts"), default="masks")
     parser.add_argument("--first", choices=("interior", "anywhere"), default="interior")
     parser.add_argument("--clicks", default="1,3,5", help="numbers of clicks to report")
     parser.add_argument("--masks", type=int, help="a fixed sample of so many masks")
@@ -313,12 +330,13 @@ def main() -> None:
         name: PlainGrabCut() if name == "plain" else load_segmenter(name, device="cpu")
         for name in names
     }
-    if arguments.truth == "outlines":
+    if arguments.truth != "masks":
         if arguments.split == "all":
             parser.error(
-                "--truth outlines: got --split all, expected held_out: the others were trained on"
+                f"--truth {arguments.truth}: got --split all, expected held_out: the others were trained on"
             )
-        truths, folder = outlined(arguments.data), arguments.data / "photos"
+        drawn = outlined if arguments.truth == "outlines" else parts
+        truths, folder = drawn(arguments.data), arguments.data / "photos"
     else:
         truths, folder = true_masks(arguments.data, arguments.split), arguments.data / "masked"
     if not truths:
@@ -331,7 +349,11 @@ def main() -> None:
         report["large"] = time_large(methods)
         print(f"6000 x 4000 px: {json.dumps(report['large'])}")
     measured = measure_all(
-        methods, truths[: arguments.masks], clicks[-1], interior=arguments.first == "interior"
+        methods,
+        truths[: arguments.masks],
+        clicks[-1],
+        interior=arguments.first == "interior",
+        granularity="part" if arguments.truth == "parts" else None,
     )
     groups = {
         "held_out": [one for one in measured if one.held_out],

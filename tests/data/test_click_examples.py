@@ -127,6 +127,30 @@ def test_twins_stand_at_the_rim_and_belong_to_nothing_that_they_touch(
     assert seen > 20 and beside > 0.8 * seen
 
 
+def test_a_click_on_a_part_means_that_part_and_one_beside_it_the_rest(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    image = np.full((96, 128, 3), 60, np.uint8)
+    body, head, ear = np.zeros((3, 96, 128), np.bool_)
+    body[30:70, 30:90], head[30:70, 30:50], ear[30:45, 30:42] = True, True, True
+    for name, share in (("TRUE_SHARE", 0), ("OUTLINED_SHARE", 0), ("PARTS_SHARE", 1)):
+        monkeypatch.setattr(module, name, share)
+    monkeypatch.setattr(module, "PASTED_SHARE", 0.0)
+    whole = MaskedPhoto("b", image, body[None])
+    photo = MaskedPhoto("a", image, body[None], (head, ear))
+    examples = ClickExamples(bundled_library(), [], outlined=[photo, whole], held_out=set(), size=64)
+    assert examples.in_parts == [[photo]]
+    shares = []
+    for seed in range(60):
+        example = examples.draw(random_module.Random(seed))
+        part, target, _ = example.masks
+        assert not (part & ~target).any() and part[example.place[1], example.place[0]]
+        if example.known[0] and target.sum() > 200:
+            shares.append(part.sum() / target.sum())
+    kinds = np.histogram(shares, (0, 0.15, 0.5, 0.9))[0]
+    assert kinds.min() >= 3, "an ear, the head around it, and what they leave"
+
+
 def test_cut_outs_of_held_out_scenes_are_left_away() -> None:
     library = bundled_library(split="all")
     names = {scene_of(picture.name.split(".")[0]) for picture in library.cutouts}

@@ -12,9 +12,12 @@ from follow_your_click.data import outlines as module
 from follow_your_click.data.engine.encode import encode_video
 from follow_your_click.data.outlines import (
     held_out_outlines,
+    held_out_parts,
     outlined_mask,
     outlined_photos,
     outlines,
+    part_mask,
+    part_outlines,
 )
 from follow_your_click.data.photos import is_held_out
 from follow_your_click.data.true_masks import scene_of
@@ -65,6 +68,38 @@ def test_colours_that_contradict_the_outline_do_not_undo_it() -> None:
     assert _overlap(found, _disc(40)) > 0.75, "no farther than the band is wide"
 
 
+def test_a_thin_leg_is_kept_whatever_its_colours() -> None:
+    body, leg = np.zeros((2, 120, 120), np.bool_)
+    body[20:70, 30:90], leg[70:110, 56:62] = True, True
+    corners = ((30, 20), (90, 20), (90, 70), (62, 70), (62, 110), (56, 110), (56, 70), (30, 70))
+    outline = [[1000 * x / 120, 1000 * y / 120] for x, y in corners]
+    found = outlined_mask(_photo(body, contrast=100), outline)
+    assert (found & leg).any(axis=1)[72:106].all(), "of the background's colour, but drawn"
+    assert _overlap(found & ~leg, body) > 0.95
+
+
+def test_every_part_is_of_an_outlined_photo_and_both_splits_have_some() -> None:
+    drawn, found = outlines(), part_outlines()
+    held_out = [name for name in found if is_held_out(name)]
+    assert len(found) - len(held_out) > 400 and len(held_out) > 50
+    for name, parts in found.items():
+        assert name in drawn and parts, name
+        for called, outline in parts:
+            points = np.asarray(outline)
+            assert called and points.ndim == 2 and points.shape[1] == 2 and len(points) >= 3, name
+            assert points.min() >= 0 and points.max() <= 1000, name
+
+
+def test_a_part_is_cut_from_the_object_that_it_takes_most_of() -> None:
+    left, right = np.zeros((2, 100, 100), np.bool_)
+    left[20:80, 10:48], right[20:80, 52:90] = True, True
+    generous = [[400, 100], [980, 100], [980, 500], [400, 500]]
+    part = part_mask(generous, np.stack([left, right]))
+    assert part.any() and not (part & ~right).any(), "nothing of the other, nor of the ground"
+    rows = np.flatnonzero(part.any(axis=1))
+    assert rows[0] == 20 and rows[-1] in (49, 50)
+
+
 @pytest.mark.parametrize("held_out", [set(), {"meadow"}])
 def test_training_and_measuring_share_no_photo(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, held_out: set[str]
@@ -73,7 +108,9 @@ def test_training_and_measuring_share_no_photo(
     kept = [name for name in names if not is_held_out(name)]
     assert 0 < len(kept) < len(names)
     drawn = {name: [_circle(40), _circle(20)] for name in [*names, "not-there.jpg"]}
+    head = [("head", [[0, 0], [1000, 0], [1000, 400], [0, 400]])]
     monkeypatch.setattr(module, "outlines", lambda: drawn)
+    monkeypatch.setattr(module, "part_outlines", lambda: dict.fromkeys(drawn, head))
     for name in names:
         Image.fromarray(_photo(_disc(40), contrast=100)).save(tmp_path / name)
     found = outlined_photos(tmp_path, held_out=held_out)
@@ -81,8 +118,12 @@ def test_training_and_measuring_share_no_photo(
     measured = held_out_outlines(tmp_path)
     assert [path.name for path in measured] == sorted(set(names) - set(kept))
     assert all(mask.shape == (120, 120) for masks in measured.values() for mask in masks)
+    assert list(held_out_parts(tmp_path)) == list(measured)
+    assert all(called == "head" for ((called, _),) in held_out_parts(tmp_path).values())
     for photo in found:
         assert photo.image.shape == (120, 120, 3) and photo.objects.shape == (2, 120, 120)
+        (part,) = photo.parts
+        assert part.any() and not (part & ~photo.objects.any(axis=0)).any()
         assert photo.objects[0].sum() > photo.objects[1].sum()
 
 

@@ -12,7 +12,7 @@ from follow_your_click.data.click_examples import ClickExamples
 from follow_your_click.data.photos import bundled_library
 from follow_your_click.models.click_network import ClickFeatures, ClickNetwork, ClickPrompts
 from follow_your_click.segmentation.click import ClickSegmenter
-from follow_your_click.training.click_network import ClickObjective, _rim_weights, _rims
+from follow_your_click.training.click_network import ClickObjective, _known_of, _rim_weights, _rims
 from follow_your_click.training.run import train
 
 TINY = {
@@ -87,12 +87,21 @@ def test_the_next_click_lies_in_the_largest_error(objective: ClickObjective) -> 
 
     batch = objective.batch(4, seed=0, step=5)
     nothing = torch.full((4, 3, 64, 64), -5.0)
-    corrected = objective._corrected(batch.prompts, batch, nothing, random_module.Random(0))
-    for index in range(4):
+    meant = [0 if part else 1 for part in batch.known[:, 0]]
+    assert set(meant) == {0, 1}
+    random = random_module.Random(0)
+    corrected = objective._corrected(batch.prompts, batch, nothing, meant, random)
+    for index, level in enumerate(meant):
         given = (corrected.labels[index] >= 0).nonzero()[-1, 0]
-        assert corrected.labels[index, given] == 1, "all of the object is missed"
+        assert corrected.labels[index, given] == 1, "all of it is missed"
         x, y = corrected.points[index, given].int()
-        assert batch.masks[index, 1, y, x] == 1
+        assert batch.masks[index, level, y, x] == 1
+
+
+def test_further_clicks_say_nothing_of_the_other_levels() -> None:
+    known = torch.tensor([[True, True, True], [True, True, True], [False, True, True]])
+    found = _known_of(known, [0, 1, 1])
+    assert found.tolist() == [[True, False, False], [False, True, True], [False, True, True]]
 
 
 def test_the_loss_falls_on_a_fixed_batch(objective: ClickObjective) -> None:

@@ -2,7 +2,8 @@
 
 Axis legend: B examples, N objects, S the side of an example in pixels, K levels (part, object, whole).
 
-There are true masks of few scenes, so most examples are photos whose objects were outlined by eye, or composed: pasted are
+There are true masks of few scenes, so most examples are photos whose objects, and of some their parts, were outlined by
+eye, or composed: pasted are
 cut-outs and objects of the photos with masks (Ghiasi et al. 2021). A composed object is brought near to its surroundings
 in colour, and the whole is blurred, made noisy and compressed at random, so that neither a seam nor a difference in
 sharpness gives it away.
@@ -26,9 +27,12 @@ from follow_your_click.data.true_masks import MaskedPhoto, scene_of
 Bytes = npt.NDArray[np.uint8]
 Bools = npt.NDArray[np.bool_]
 
-TRUE_SHARE = 0.35
-OUTLINED_SHARE = 0.4  # the rest is composed, and so is what there is nothing of
+TRUE_SHARE = 0.3
+OUTLINED_SHARE = 0.3
+PARTS_SHARE = 0.25  # photos whose objects' parts were outlined; the rest is composed, and so is what there is nothing of
 INTERIOR_SHARE = 0.4  # of the first clicks, that are the object's most interior one
+# Of the first clicks where parts are known, that are on one of these drawn by chance, or on what they leave.
+ON_PART_SHARE = 0.6
 PASTED_SHARE = 0.5  # of the examples with masks, that something else is pasted into
 # Of what is pasted: objects of the photos with masks, real cut-outs, drawn ones (emoji); what there is none of leaves its
 # share to the others.
@@ -47,7 +51,12 @@ MAIN_SCALES, SMALL_SCALES = (
 MIN_WINDOW = 48  # px of the photo
 MIN_AREA = 40  # pixels that an object must show
 PART_TOLERANCES = (3, 14)  # Lab levels from one pixel to the next that one part may hold
-PART_SHARES = (0.03, 0.75)  # of the object's area, for something to count as a part of it
+PART_SHARES = (
+    0.03,
+    0.75,
+)  # of the object's area, for something to count as a part of it by its colour
+COLOUR_PART_SHARE = 0.5  # of the examples without outlined parts, that have one by its colour
+MOST_OF_OBJECT = 0.85  # of its area, that an outlined part of it may have
 _REAL = ("caltech", "coco", "davis")
 
 
@@ -66,10 +75,11 @@ class ClickExample:
 
 @dataclass
 class _Scene:
-    """image (S, S, 3); what is seen (S, S) of the photo's own objects, and of what was pasted over them."""
+    """image (S, S, 3); what is seen (S, S) of the photo's own objects, of their parts, and of what was pasted over them."""
 
     image: Bytes
     own: list[Bools]
+    parts: list[Bools]
     pasted: list[Bools]
 
     @property
@@ -100,6 +110,7 @@ class ClickExamples:
         self.size = size
         self.photos = _by_scene(photos)
         self.outlined = _by_scene(outlined)
+        self.in_parts = _by_scene([photo for photo in outlined if photo.parts])
         self.backgrounds = [_rows(picture.pixels) for picture in library.photos]
         allowed = [p for p in library.cutouts if scene_of(p.name.split(".")[0]) not in held_out]
         self.real = [_rows(p.pixels) for p in allowed if p.name.startswith(_REAL)]
@@ -113,6 +124,8 @@ class ClickExamples:
                 scene = self._from_masks(self.photos, random)
             elif self.outlined and kind >= 1 - OUTLINED_SHARE:
                 scene = self._from_masks(self.outlined, random)
+            elif self.in_parts and kind >= 1 - OUTLINED_SHARE - PARTS_SHARE:
+                scene = self._from_masks(self.in_parts, random)
             else:
                 scene = self._composed(random)
             objects = scene.objects
@@ -143,8 +156,11 @@ class ClickExamples:
         middle_y = min(max(middle_y, side / 2), max(height - side / 2, side / 2))
         matrix = _window(self.size, side, (middle_x, middle_y), random)
         image = self._warped(photo.image, matrix, border=cv2.BORDER_REFLECT_101)
-        own = [self._warped(area.astype(np.uint8) * 255, matrix) > 127 for area in photo.objects]
-        scene = _Scene(image, own, [])
+        own, parts = (
+            [self._warped(area.astype(np.uint8) * 255, matrix) > 127 for area in areas]
+            for areas in (photo.objects, photo.parts)
+        )
+        scene = _Scene(image, own, parts, [])
         if random.random() < PASTED_SHARE:
             if random.random() < TWIN_SHARE:
                 cutout = _cut_out(photo.image, random.choice(photo.objects))
@@ -165,7 +181,7 @@ class ClickExamples:
         image = self._warped(
             photo, _window(self.size, side, middle, random), cv2.BORDER_REFLECT_101
         )
-        scene = _Scene(image, [], [])
+        scene = _Scene(image, [], [], [])
         cutouts: list[Bytes] = []
         for number in range(random.choice((1, 1, 2, 2, 3, 4))):
             beside = number > 0 and random.random() < BESIDE_SHARE
@@ -227,6 +243,7 @@ class ClickExamples:
         mixed = image + alpha * (colour - image)
         scene.image = np.clip(mixed, 0, 255).astype(np.uint8)
         scene.own = [area & ~cover for area in scene.own]
+        scene.parts = [area & ~cover for area in scene.parts]
         scene.pasted = [*(area & ~cover for area in scene.pasted), cover]
 
     def _cutout(self, random: random_module.Random) -> Bytes:
@@ -243,9 +260,17 @@ class ClickExamples:
     def _finished(self, scene: _Scene, index: int, random: random_module.Random) -> ClickExample:
         target = scene.objects[index]
         image = _disturbed(scene.image, random)
-        inside = most_interior(target) if random.random() < INTERIOR_SHARE else None
-        place = somewhere_inside(target, random) if inside is None else inside
-        part = _part_of(image, target, place, random.uniform(*PART_TOLERANCES))
+        pieces = _pieces(target, scene.parts if index < len(scene.own) else [])
+        clicked = target
+        if pieces and random.random() < ON_PART_SHARE:
+            clicked = random.choice(pieces)
+        interior = random.random() < INTERIOR_SHARE
+        place = most_interior(clicked) if interior else somewhere_inside(clicked, random)
+        part = min(
+            (piece for piece in pieces if piece[place[1], place[0]]), key=np.sum, default=None
+        )
+        if not pieces and random.random() < COLOUR_PART_SHARE:
+            part = _part_of(image, target, place, random.uniform(*PART_TOLERANCES))
         near = cv2.dilate(target.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
         whole = target.copy()
         # What was pasted belongs to nothing that it touches.
@@ -349,6 +374,17 @@ def _disturbed(image: Bytes, random: random_module.Random) -> Bytes:
             cv2.imdecode(cv2.imencode(".jpg", result, quality)[1], cv2.IMREAD_COLOR)
         )
     return result
+
+
+def _pieces(target: Bools, parts: Sequence[Bools]) -> list[Bools]:
+    """What is known of the object's (S, S) parts, and what they leave of it where that is a part too."""
+    own = [part & target for part in parts]
+    own = [part for part in own if part.sum() >= MIN_AREA]
+    if not own:
+        return []
+    pieces = [*own, target & ~np.logical_or.reduce(own)]
+    most = MOST_OF_OBJECT * target.sum()
+    return [piece for piece in pieces if MIN_AREA <= piece.sum() <= most]
 
 
 def _part_of(image: Bytes, target: Bools, place: tuple[int, int], tolerance: float) -> Bools | None:

@@ -13,7 +13,7 @@ and the cut-outs that were made of them.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,11 +51,12 @@ class TrueMask:
 
 @dataclass(frozen=True)
 class MaskedPhoto:
-    """image (H, W, 3) uint8, objects (N, H, W) bool, the largest first."""
+    """image (H, W, 3) uint8, objects (N, H, W) bool, the largest first, and parts of them, (H, W) bool each."""
 
     scene: str
     image: npt.NDArray[np.uint8]
     objects: npt.NDArray[np.bool_]
+    parts: tuple[npt.NDArray[np.bool_], ...] = ()
 
 
 def scene_of(name: str) -> str:
@@ -135,16 +136,24 @@ def _videos(
 
 
 def masked_photo(
-    scene: str, image: npt.NDArray[np.uint8], objects: npt.NDArray[np.bool_]
+    scene: str,
+    image: npt.NDArray[np.uint8],
+    objects: npt.NDArray[np.bool_],
+    parts: Sequence[npt.NDArray[np.bool_]] = (),
 ) -> MaskedPhoto:
-    """A photo (H, W, 3) and its objects (N, H, W): long side 384 px at most, empty objects left away."""
+    """A photo (H, W, 3), its objects (N, H, W) and their parts (H, W): long side 384 px at most, empty ones left away."""
     height, width = image.shape[:2]
     scale = min(1.0, SIDE / max(height, width))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     small = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
-    masks = [
-        cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0.5
-        for mask in objects
-    ]
-    masks = sorted((mask for mask in masks if mask.sum() > 64), key=lambda mask: -int(mask.sum()))
-    return MaskedPhoto(scene, small, np.stack(masks) if masks else np.zeros((0, *size[::-1]), bool))
+
+    def reduced(masks: Iterable[npt.NDArray[np.bool_]]) -> list[npt.NDArray[np.bool_]]:
+        kept = [
+            cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0.5
+            for mask in masks
+        ]
+        return sorted((mask for mask in kept if mask.sum() > 64), key=lambda mask: -int(mask.sum()))
+
+    masks = reduced(objects)
+    stacked = np.stack(masks) if masks else np.zeros((0, *size[::-1]), np.bool_)
+    return MaskedPhoto(scene, small, stacked, tuple(reduced(parts)))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random as random_module
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import cv2
@@ -31,9 +31,12 @@ from follow_your_click.segmentation.base import Segmenter
 from follow_your_click.training.objective import SEED_STRIDE
 
 MAX_POINTS = 6
-LEVEL_WEIGHTS = (0.3, 1.0, 0.5)  # part, object, whole
-OBJECT = LEVELS.index("object")
+LEVEL_WEIGHTS = (0.5, 1.0, 0.5)  # part, object, whole
+PART, OBJECT = LEVELS.index("part"), LEVELS.index("object")
 BOX_SHARE = 0.15  # of the examples, that are told by a box instead of a first click
+PART_CORRECTED_SHARE = (
+    0.25  # of the examples with a part, that further clicks ask for this instead of the object
+)
 CORRECTED_SHARE = 0.55  # of the steps, that go on after the first click
 FORGOTTEN_SHARE = 0.2  # of the later rounds, that do not see the mask before
 RIM_WEIGHT = 4.0  # of a pixel at the rim of what is meant, beside its own 1 as everywhere
@@ -110,26 +113,39 @@ class ClickObjective:
         total = logits = batch.images.new_zeros(())
         overlaps: list[Tensor] = []
         rounds = self.rounds if random.random() < CORRECTED_SHARE else 1
+        meant = self._meant(batch, random) if rounds > 1 else []
         for turn in range(rounds):
             if turn:
-                prompts = self._corrected(prompts, batch, logits.detach(), random)
+                prompts = self._corrected(prompts, batch, logits.detach(), meant, random)
+                batch = replace(batch, known=_known_of(batch.known, meant))
             logits, scores = self.model.decode(features, prompts)
             loss, overlap = _round_loss(logits, scores, batch)
             total = total + loss / rounds
             overlaps.append(overlap[:, OBJECT].mean())
         return {"loss": total, "iou_1": overlaps[0].detach(), "iou_last": overlaps[-1].detach()}
 
+    def _meant(self, batch: ClickBatch, random: random_module.Random) -> list[int]:
+        """Level by example: what further clicks ask for. A box is drawn around objects alone."""
+        parts = batch.known[:, PART] & (batch.prompts.labels[:, 0] == 1)
+        return [
+            PART if known and random.random() < PART_CORRECTED_SHARE else OBJECT
+            for known in parts.tolist()
+        ]
+
     def _corrected(
         self,
         prompts: ClickPrompts,
         batch: ClickBatch,
         logits: Tensor,
+        meant: list[int],
         random: random_module.Random,
     ) -> ClickPrompts:
-        """Another click in the largest error of the object's mask, and that mask to start from."""
+        """Another click in the largest error of the mask of what is meant, and that mask to start from."""
         points, labels = prompts.points.clone(), prompts.labels.clone()
-        found = (logits[:, OBJECT] > 0).cpu().numpy()
-        truths = (batch.masks[:, OBJECT] > 0.5).cpu().numpy()
+        every = torch.arange(len(meant), device=logits.device)
+        logits = logits[every, meant]
+        found = (logits > 0).cpu().numpy()
+        truths = (batch.masks[every, meant] > 0.5).cpu().numpy()
         for index, (truth, mask) in enumerate(zip(truths, found, strict=True)):
             worst = largest_error(truth, mask)
             free = (labels[index] < 0).nonzero()
@@ -142,7 +158,7 @@ class ClickObjective:
         kept = torch.tensor(
             [random.random() >= FORGOTTEN_SHARE for _ in found], device=logits.device
         )
-        mask = logits[:, OBJECT : OBJECT + 1].sigmoid() * kept[:, None, None, None]
+        mask = logits[:, None].sigmoid() * kept[:, None, None, None]
         return ClickPrompts(points, labels, prompts.boxes, mask)
 
     def validate(self, model: nn.Module) -> tuple[dict[str, float], Image.Image | None]:
@@ -163,6 +179,13 @@ class ClickObjective:
         means = np.mean(ious, axis=0)
         figures = {f"iou_{count}": round(float(means[count - 1]), 4) for count in (1, 3, 5)}
         return figures, Image.fromarray(np.concatenate(rows[:24], axis=0))
+
+
+def _known_of(known: Tensor, meant: Sequence[int]) -> Tensor:
+    """(B, K): what further clicks say something of. Those on a part do not say what else is the object's, nor these what a part is."""
+    part = torch.tensor([level == PART for level in meant], device=known.device)[:, None]
+    levels = torch.arange(known.shape[1], device=known.device)
+    return known & ((levels == PART) == part)
 
 
 def _round_loss(logits: Tensor, scores: Tensor, batch: ClickBatch) -> tuple[Tensor, Tensor]:
