@@ -239,6 +239,7 @@ class Animator:
                         window.window,
                         generated.frames,
                         generated.displacements[number],
+                        in_place=plan.in_place,
                         on_frame=run.frames("render", number * length, length * count),
                     )
                     rendered[plan.index] = kept_still(made, photo, held)

@@ -31,6 +31,23 @@ MAX_WINDOW = 4.5
 STAYING = frozenset(
     {"spin", "rotate", "nod", "turn", "breathe", "ripple", "tremble", "still", "flow"}
 )
+# Families of motions that stay joined to what the object is a part of: a head at its neck, a branch at the trunk.
+IN_PLACE = frozenset(
+    {
+        "sway",
+        "swing",
+        "rock",
+        "nod",
+        "turn",
+        "shake",
+        "flap",
+        "wave",
+        "breathe",
+        "ripple",
+        "tremble",
+    }
+    | {"bounce", "jump"}
+)
 COST_FRAMES = 16  # of the clips whose cost a preset states
 # How much larger than its own window a shared one may be for any region in it.
 MAX_WIDENING = 1.5
@@ -53,6 +70,11 @@ class RegionPlan:
     strength: float
     window_strength: float
     reading: PromptReading | None = None
+
+    @property
+    def in_place(self) -> bool:
+        """Whether the object stays where it is, as far as is known."""
+        return self.reading is not None and IN_PLACE.issuperset(self.reading.families)
 
     def to_json(self) -> dict[str, Any]:
         """What of it belongs into a clip's settings."""

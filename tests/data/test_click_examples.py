@@ -138,7 +138,9 @@ def test_a_click_on_a_part_means_that_part_and_one_beside_it_the_rest(
     monkeypatch.setattr(module, "PASTED_SHARE", 0.0)
     whole = MaskedPhoto("b", image, body[None])
     photo = MaskedPhoto("a", image, body[None], (head, ear))
-    examples = ClickExamples(bundled_library(), [], outlined=[photo, whole], held_out=set(), size=64)
+    examples = ClickExamples(
+        bundled_library(), [], outlined=[photo, whole], held_out=set(), size=64
+    )
     assert examples.in_parts == [[photo]]
     shares = []
     for seed in range(60):

@@ -41,6 +41,7 @@ from follow_your_click.rendering.motion import (
     noise_floor,
     stated_motion,
 )
+from follow_your_click.rendering.seams import seam_taper
 
 BoolArray = npt.NDArray[np.bool_]
 OnFrame = Callable[[int, int], None]
@@ -54,6 +55,9 @@ THREADS = min(4, os.cpu_count() or 1)  # strips composed at the same time; each 
 # How far the mask's edge may be off, in grid cells, and its limits in photo pixels; tuned.
 EDGE_CELLS = 2.0
 EDGE_PIXELS = (2, 10)
+
+# Shares of the motion that a seam leaves, from which background begins to show behind what moves, and from which it does.
+COMES_OFF = (0.0, 0.5)
 
 # Displacements (photo pixels) over which the composition takes over from the untouched photo.
 MOVING = (0.05, 0.75)
@@ -83,7 +87,8 @@ class _Source:
     """The photo pixels that a patch is made from, once per clip.
 
     `matte` starts at photo pixel (x0, y0) and reaches as far as any displacement, but not beyond the photo; `alpha` and
-    `reach` are its own, see `beyond_border`; `background` fills the box.
+    `reach` are its own, see `beyond_border`; `background` fills the box. `loose` (g, g): 0 at a seam, where no background
+    shows, to 1; None without seams.
     """
 
     x0: int
@@ -93,6 +98,7 @@ class _Source:
     reach: tuple[Float32Array, tuple[int, int]]
     box: Box
     background: UInt8Array
+    loose: Float32Array | None
 
 
 def render(
@@ -102,6 +108,7 @@ def render(
     generated: UInt8Array,
     displacement: Float32Array | None = None,
     *,
+    in_place: bool = False,
     on_frame: OnFrame | None = None,
 ) -> Rendered:
     """Carry the motion of generated frames over to the photo.
@@ -113,6 +120,7 @@ def render(
         generated: uint8 (L, m, m, 3), the model's frames of that window; frame 0 shows the photo.
         displacement: float32 (L, h, w, 2), the motion that the model states: from each place to where it came
             from in frame 0, (x, y) in shares of the window. None: the motion is measured in the frames.
+        in_place: the object stays where it is, so that it does not come off what it is a part of; see `seams`.
 
     Returns:
         The changed patch. Pixels outside `changed`, and all of frame 0, equal the photo bit for
@@ -134,6 +142,9 @@ def render(
     inside = grid_inside(plan, shape)
     taper = ring_taper(plan, shape)
     full_photo = grid_photo(photo, plan)
+    loose = seam_taper(full_photo, coarse_mask, inside) if in_place else None
+    if loose is not None:
+        taper = taper * loose
     if displacement is not None:
         motion = stated_motion(displacement, taper)
         layers = carried_layers(coarse_mask, motion)
@@ -162,7 +173,8 @@ def render(
     far = left + matte.alpha.shape[1] == shape[1], top + matte.alpha.shape[0] == shape[0]
     at_border = (left == 0, top == 0, *far)
     alpha, reach = (beyond_border(cover, at_border) for cover in (matte.alpha, matte.reach))
-    source = _Source(left, top, matte, alpha, reach, box, sharp)
+    loose = None if loose is None else smoothstep(loose, *COMES_OFF)
+    source = _Source(left, top, matte, alpha, reach, box, sharp, loose)
     return _compose_all(photo, grid, source, motion, layers, on_frame)
 
 
@@ -311,8 +323,10 @@ def _compose(
         shown = grid.upsample(presence, strip, cv2.INTER_LINEAR)
         cover = cover * (1 - (1 - shown) * (1 - original))
     area = np.s_[top - box[1] : bottom - box[1], left - box[0] : right - box[0]]
-    freed = np.maximum(matte.rim[here], matte.reach[here] * (1 - reach))[..., None]
-    behind = still + freed * (source.background[area] - still)
+    freed = np.maximum(matte.rim[here], matte.reach[here] * (1 - reach))
+    if source.loose is not None:
+        freed = freed * grid.upsample(source.loose, strip, cv2.INTER_LINEAR)
+    behind = still + freed[..., None] * (source.background[area] - still)
     composed = behind + cover[..., None] * (carried - behind)
     repaint, share = layers.repaint[index], layers.unexplained[index]
     if repaint is not None and share is not None:
