@@ -394,3 +394,19 @@ def test_gif_shows_few_colours_exactly(
     frames = colours[random.integers(0, 3, (length, height, width))]
     path = Clip.from_frames(frames).save(tmp_path_factory.getbasetemp() / "few.gif")
     assert np.array_equal(Clip.load(path).frames, frames)
+
+
+def _seen_moving(places: list[int]) -> Clip:
+    """A bright square at these columns, frame by frame."""
+    frames = np.full((len(places), 30, 90, 3), 60, np.uint8)
+    for frame, place in zip(frames, places, strict=True):
+        frame[10:20, place : place + 10] = 200
+    return Clip.from_frames(frames)
+
+
+def test_a_clip_that_ends_elsewhere_jumps_unless_it_goes_back() -> None:
+    away = _seen_moving([5 * index for index in range(16)])
+    assert away.jumps and not away.ping_pong().jumps
+    assert not _seen_moving([20, 25, 30, 25, 20, 15, 10, 15]).jumps, "back and forth as it is"
+    assert not _seen_moving([20] * 8).jumps, "what stands still cannot"
+    assert not Clip(np.zeros((8, 8, 3), np.uint8), (), 4).jumps

@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
@@ -60,6 +61,10 @@ class Patch:
             )
         if self.x < 0 or self.y < 0:
             raise ImageError(f"a patch starts at ({self.x}, {self.y}); keep it inside the photo")
+
+
+JUMP = 1.2
+_COMPARED_SIDE = 256  # px: a patch is compared at no more than this, every so many pixels
 
 
 @dataclass(frozen=True, eq=False)
@@ -220,6 +225,18 @@ class Clip:
         if not rows.size:
             return None
         return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+
+    @property
+    def jumps(self) -> bool:
+        """Whether it is seen to start over: its ends differ `JUMP` times as much as any frames that follow each other."""
+        for patch in self.patches:
+            step = max(1, max(patch.frames.shape[1:3]) // _COMPARED_SIDE)
+            shown = [self._shown(index) for index in range(self.num_frames)]
+            small = patch.frames[shown, ::step, ::step].astype(np.int16)
+            following = [float(np.abs(b - a).mean()) for a, b in pairwise(small)]
+            if following and np.abs(small[-1] - small[0]).mean() > JUMP * max(following):
+                return True
+        return False
 
     def ping_pong(self) -> "Clip":
         """The clip forward and back, 2 L - 2 frames, so that it closes without a jump; under 3 frames as it is.

@@ -417,9 +417,27 @@ def test_how_a_prompt_was_read_is_said_beside_the_path(
     printed = capsys.readouterr()
     assert printed.out == "boat.mp4\n"
     assert 'fyc: "drift left" is read as drift left and rock, strength 1.5\n' in printed.err
+    monkeypatch.setattr(FakeAnimator, "reading", {**reading, "moves": "head"})
+    assert main(["animate", str(photo), *MOVE, "--overwrite"]) == 0
+    assert (
+        "strength 1.5; the head alone moves (all of it with --granularity"
+        in capsys.readouterr().err
+    )
     monkeypatch.setattr(FakeAnimator, "reading", {**reading, "understood": False})
     assert main(["animate", str(photo), *MOVE, "--overwrite"]) == 0
     assert "is read as" not in capsys.readouterr().err
+
+
+def test_a_clip_that_jumps_says_how_it_would_not(
+    photo: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert main(["animate", str(photo), *MOVE]) == 0
+    assert "ping-pong" not in capsys.readouterr().err
+    monkeypatch.setattr(Clip, "jumps", True)
+    assert main(["animate", str(photo), *MOVE, "--overwrite"]) == 0
+    assert "--playback ping-pong" in capsys.readouterr().err
+    assert main(["animate", str(photo), *MOVE, "--overwrite", "--playback", "ping-pong"]) == 0
+    assert "--playback" not in capsys.readouterr().err
 
 
 def test_segment_writes_the_mask(photo: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -183,7 +183,9 @@ def _say_readings(result: Result) -> None:
     for region in result.settings["regions"]:
         if region.get("understood"):
             motions, strength = " and ".join(region["read_as"]), region["strength"]
-            say(f'"{region["prompt"]}" is read as {motions}, strength {strength:.2g}')
+            alone = region.get("moves") == "head"
+            which = "; the head alone moves (all of it with --granularity object)" if alone else ""
+            say(f'"{region["prompt"]}" is read as {motions}, strength {strength:.2g}{which}')
 
 
 def _regions(
@@ -254,6 +256,8 @@ def _animate(
     clip = animator.animate(photo, request.regions, **request.for_run(), progress=progress)
     if playback == "ping-pong":
         clip = clip.ping_pong()
+    elif clip.jumps:
+        say("the clip ends elsewhere than it starts; --playback ping-pong goes back without a jump")
     started = time.monotonic()
     for number, (name, path) in enumerate(outputs.items()):
         progress("write", number, len(outputs))
