@@ -88,9 +88,9 @@ def main() -> None:
         masks = np.stack(areas)
         for area in areas:
             of_objects.append((path.name, left_over(image, area, np.zeros_like(area))))
-        for _, part in parts.get(path, []):
-            owner = masks[int((masks & part).sum(axis=(1, 2)).argmax())]
-            of_parts.append((path.name, left_over(image, part, owner & ~part)))
+        for part in parts.get(path, []):
+            owner = masks[int((masks & part.area).sum(axis=(1, 2)).argmax())]
+            of_parts.append((path.name, left_over(image, part.area, owner & ~part.area)))
     report = {}
     for name, measured in (("parts", of_parts), ("whole objects", of_objects)):
         known = [(photo, row) for photo, row in measured if row is not None]

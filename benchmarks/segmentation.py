@@ -202,9 +202,9 @@ def outlined(data: Path) -> list[Truth]:
 def parts(data: Path) -> list[Truth]:
     """What was outlined of parts of these objects."""
     return [
-        Truth(path, f"{path.name} {number} {name}", path.stem, True, area)
+        Truth(path, f"{path.name} {number} {part.name}", path.stem, True, part.area)
         for path, found in held_out_parts(data / "photos").items()
-        for number, (name, area) in enumerate(found)
+        for number, part in enumerate(found)
     ]
 
 

@@ -12,13 +12,16 @@ import numpy.typing as npt
 import pytest
 import torch
 
+from follow_your_click import animator as animator_module
 from follow_your_click.animator import Animator
 from follow_your_click.clip import Clip
 from follow_your_click.errors import ImageError, RegionError, SettingsError
 from follow_your_click.pipeline import RegionalAnimationPipeline
 from follow_your_click.planning import MAX_WINDOW
 from follow_your_click.presets import Preset
-from follow_your_click.region import Box, Brush, Click, Region
+from follow_your_click.prompt_reading import PromptReading
+from follow_your_click.region import Box, Brush, Click, Granularity, Region
+from follow_your_click.region.json_forms import mask_from_png
 
 HEIGHT, WIDTH = 120, 200
 PRESET = Preset(
@@ -337,3 +340,67 @@ def test_what_selects_nothing_is_refused(animator: Animator) -> None:
         animator.plan(_photo(), [Region(faint, prompt="sway")])
     with pytest.raises(ImageError):
         animator.animate("missing.jpg", [_region()])
+
+
+HEAD = _mask(40, 30, side=10)
+
+
+class _HeadFinder:
+    """Finds `HEAD`, and remembers in what."""
+
+    def __init__(self) -> None:
+        self.asked: list[npt.NDArray[np.float32]] = []
+
+    def set_image(self, image: npt.NDArray[np.uint8]) -> None:
+        assert image.shape == (HEIGHT, WIDTH, 3)
+
+    def head(self, mask: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_] | None:
+        self.asked.append(mask)
+        return HEAD & (mask > 0.5) if mask[HEAD].any() else None
+
+
+@pytest.mark.parametrize(
+    ("motion", "granularity", "alone"),
+    [
+        ("nod", None, True),
+        ("turn_left", None, True),
+        ("nod", "object", False),
+        ("translate_left", None, False),
+    ],
+)
+def test_who_nods_or_turns_the_head_moves_it_alone(
+    animator: Animator,
+    monkeypatch: pytest.MonkeyPatch,
+    motion: str,
+    granularity: Granularity | None,
+    alone: bool,
+) -> None:
+    finder = _HeadFinder()
+    monkeypatch.setattr(animator, "_head_finder", finder)
+    reading = PromptReading((motion,), understood=True)
+    monkeypatch.setattr(animator_module, "read_prompt", lambda *_, **__: reading)
+    animal, drawn = _mask(40, 30), _mask(40, 130)
+    clicked = Region(Click(35, 45), prompt="as read", granularity=granularity).with_mask(animal)
+    by_hand = Region(drawn, prompt="as read")
+    clip = animator.animate(_photo(), [clicked, by_hand], **SHORT)
+    assert [region["moves"] for region in clip.settings["regions"]] == [
+        "head" if alone else "region",
+        "region",
+    ]
+    moving = (HEAD if alone else animal) | drawn
+    np.testing.assert_array_equal(clip.region_mask, moving)
+    assert len(finder.asked) == alone, "what is drawn means itself"
+    # What was selected is kept, so that the clip can be made again.
+    kept = [mask_from_png(text) > 0.5 for text in clip.settings["masks"]]
+    np.testing.assert_array_equal(kept[0], animal)
+
+
+def test_what_has_no_head_nods_as_a_whole(
+    animator: Animator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(animator, "_head_finder", _HeadFinder())
+    reading = PromptReading(("nod",), understood=True)
+    monkeypatch.setattr(animator_module, "read_prompt", lambda *_, **__: reading)
+    thing = _mask(70, 130)
+    plan = animator.plan(_photo(), [Region(Click(140, 80), prompt="nod").with_mask(thing)])
+    assert plan["regions"][0]["moves"] == "region"

@@ -14,8 +14,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -42,6 +43,7 @@ from follow_your_click.planning import (
 from follow_your_click.presets import Preset
 from follow_your_click.preview import Preview, ShowFrames, few_frames
 from follow_your_click.prompt_reading import (
+    PromptReading,
     read_prompt,
     readings_for_settings,
     wider_side,
@@ -51,6 +53,7 @@ from follow_your_click.region.json_forms import mask_to_png
 from follow_your_click.regional import RegionCondition, animate_regions
 from follow_your_click.rendering import Rendered, render
 from follow_your_click.segmentation import Segmenter
+from follow_your_click.segmentation.click import ClickSegmenter
 from follow_your_click.segmentation.registry import load_segmenter
 from follow_your_click.segmentation.resolve import check_masks, needs_segmenter, region_mask
 
@@ -135,6 +138,8 @@ class Animator:
         self.pipeline = pipeline
         self.preset = preset
         self.segmenter: Segmenter = load_segmenter() if segmenter is None else segmenter
+        self._head_finder: ClickSegmenter | None = None  # loaded for the first head
+        self._finding_heads = Lock()
 
     @classmethod
     def from_pretrained(
@@ -361,10 +366,51 @@ class Animator:
             read_prompt(encoder, tokenizer, region.prompt, room=wider_side(mask))
             for region, mask in zip(regions, own, strict=True)
         ]
+        heads = self._heads(photo, regions, own, readings)
         plans = plan_regions(
-            photo.shape[:2], regions, own, readings, self.preset, num_frames=settings.num_frames
+            photo.shape[:2],
+            regions,
+            [mask if head is None else head for mask, head in zip(own, heads, strict=True)],
+            readings,
+            self.preset,
+            num_frames=settings.num_frames,
         )
+        plans = [
+            plan if head is None else replace(plan, moves="head")
+            for plan, head in zip(plans, heads, strict=True)
+        ]
         return masks, plans, held
+
+    def _heads(
+        self,
+        photo: npt.NDArray[np.uint8],
+        regions: Sequence[Region],
+        masks: Sequence[npt.NDArray[np.float32]],
+        readings: Sequence[PromptReading | None],
+    ) -> list[npt.NDArray[np.float32] | None]:
+        """Where an animal or a person is to nod or to turn its head: the mask (H, W) of that; None for all other regions.
+
+        Drawn masks and those of a granularity that was asked for mean themselves.
+        """
+        wanted = [
+            reading is not None
+            and reading.of_a_head
+            and region.granularity is None
+            and needs_segmenter(region.without_mask())
+            for region, reading in zip(regions, readings, strict=True)
+        ]
+        if not any(wanted):
+            return [None] * len(regions)
+        with self._finding_heads:
+            if self._head_finder is None:
+                device = str(self.pipeline.device)
+                self._head_finder = ClickSegmenter.from_pretrained(device=device)
+            self._head_finder.set_image(photo)
+            found = [
+                self._head_finder.head(mask) if ask else None
+                for mask, ask in zip(masks, wanted, strict=True)
+            ]
+        return [None if head is None else head.astype(np.float32) for head in found]
 
     def _describe(
         self,

@@ -12,7 +12,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -61,6 +61,7 @@ class RegionPlan:
         index: its place in the order in which the regions were given; a later one lies on top.
         strength: px per frame at a short side of 256 px of the photo.
         window_strength: the same motion in px per frame at 256 px of the window, as the model is told.
+        moves: "head" where the mask is the head of what was selected, which alone moves.
     """
 
     index: int
@@ -70,6 +71,7 @@ class RegionPlan:
     strength: float
     window_strength: float
     reading: PromptReading | None = None
+    moves: Literal["region", "head"] = "region"
 
     @property
     def in_place(self) -> bool:
@@ -84,6 +86,7 @@ class RegionPlan:
             "strength": round(self.strength, 4),
             "window_strength": round(self.window_strength, 4),
             "window": asdict(self.window),
+            "moves": self.moves,
         }
 
 

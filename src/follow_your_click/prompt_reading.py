@@ -37,6 +37,7 @@ _OPEN = {"translate_left": "translate_right", "drift_left": "drift_right"}
 """What travel is read as that names no side, and what it is on the other side."""
 _SIDED = re.compile(r"\b(left|right|east|west)", re.IGNORECASE)
 _TRAVELS = ("translate", "drift", "fall", "rise")  # of which nothing does two at once
+_OF_A_HEAD = frozenset({"nod", "turn"})
 _AND = " and "
 _SAID = {"translate": "move", "turn": "turn the head", "still": "stay still"}
 
@@ -60,6 +61,11 @@ class PromptReading:
     def families(self) -> tuple[str, ...]:
         """Without their sides: "translate"."""
         return tuple(motion.partition("_")[0] for motion in self.asked)
+
+    @property
+    def of_a_head(self) -> bool:
+        """Whether an animal or a person does all of it with its head alone."""
+        return _OF_A_HEAD.issuperset(self.families)
 
     @property
     def told(self) -> str:
@@ -120,7 +126,8 @@ def in_words(
         motions = tuple(
             re.sub("^(move|drift) left$", r"\1 to where there is room", m) for m in motions
         )
-    return f"Read as: {' and '.join(motions)}"
+    alone = ", the head alone if it has one" if reading.of_a_head else ""
+    return f"Read as: {' and '.join(motions)}{alone}"
 
 
 def _names(text_encoder: nn.Module) -> tuple[str, ...]:

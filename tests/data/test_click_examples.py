@@ -25,6 +25,7 @@ from follow_your_click.data.simulated_clicks import (
 )
 from follow_your_click.data.true_masks import (
     MaskedPhoto,
+    Part,
     find_masks,
     held_out_scenes,
     scene_of,
@@ -51,8 +52,12 @@ def test_examples_are_what_they_say_and_depend_on_the_numbers_alone() -> None:
         example = examples.draw(random_module.Random(seed))
         again = examples.draw(random_module.Random(seed))
         assert example.image.shape == (64, 64, 3) and example.image.dtype == np.uint8
-        assert example.masks.shape == (3, 64, 64) and example.known[1:].all()
-        part, target, whole = example.masks
+        assert example.masks.shape == (4, 64, 64) and example.known.tolist()[1:] == [
+            True,
+            True,
+            False,
+        ]
+        part, target, whole, _ = example.masks
         assert target.sum() >= 40
         assert not (part & ~target).any() and not (target & ~whole).any(), "nested"
         x, y = example.place
@@ -137,7 +142,7 @@ def test_a_click_on_a_part_means_that_part_and_one_beside_it_the_rest(
         monkeypatch.setattr(module, name, share)
     monkeypatch.setattr(module, "PASTED_SHARE", 0.0)
     whole = MaskedPhoto("b", image, body[None])
-    photo = MaskedPhoto("a", image, body[None], (head, ear))
+    photo = MaskedPhoto("a", image, body[None], (Part("head", head), Part("left ear", ear)))
     examples = ClickExamples(
         bundled_library(), [], outlined=[photo, whole], held_out=set(), size=64
     )
@@ -145,7 +150,8 @@ def test_a_click_on_a_part_means_that_part_and_one_beside_it_the_rest(
     shares = []
     for seed in range(60):
         example = examples.draw(random_module.Random(seed))
-        part, target, _ = example.masks
+        part, target, _, found = example.masks
+        assert not (found & ~target).any()
         assert not (part & ~target).any() and part[example.place[1], example.place[0]]
         if example.known[0] and target.sum() > 200:
             shares.append(part.sum() / target.sum())

@@ -119,11 +119,11 @@ def test_training_and_measuring_share_no_photo(
     assert [path.name for path in measured] == sorted(set(names) - set(kept))
     assert all(mask.shape == (120, 120) for masks in measured.values() for mask in masks)
     assert list(held_out_parts(tmp_path)) == list(measured)
-    assert all(called == "head" for ((called, _),) in held_out_parts(tmp_path).values())
+    assert all(part.name == "head" for (part,) in held_out_parts(tmp_path).values())
     for photo in found:
         assert photo.image.shape == (120, 120, 3) and photo.objects.shape == (2, 120, 120)
         (part,) = photo.parts
-        assert part.any() and not (part & ~photo.objects.any(axis=0)).any()
+        assert part.area.any() and not (part.area & ~photo.objects.any(axis=0)).any()
         assert photo.objects[0].sum() > photo.objects[1].sum()
 
 

@@ -185,6 +185,39 @@ def test_one_click_anywhere_is_followed_by_one_in_the_middle_of_what_was_found(
     assert {count for count, _ in asked} == {2}
 
 
+@pytest.mark.parametrize(
+    ("rows", "guess", "found"), [(0.25, 0.9, True), (0.25, 0.05, False), (0.95, 0.9, False)]
+)
+def test_a_head_is_looked_for_in_what_was_selected(
+    segmenter: ClickSegmenter,
+    monkeypatch: pytest.MonkeyPatch,
+    rows: float,
+    guess: float,
+    found: bool,
+) -> None:
+    """This network takes the upper rows of every picture for a head."""
+
+    def decode(features: ClickFeatures, prompts: ClickPrompts) -> tuple[torch.Tensor, torch.Tensor]:
+        height, width = (4 * side for side in features.quarter.shape[-2:])
+        assert prompts.mask.max() == 1 and prompts.boxes[0, 2] > prompts.boxes[0, 0]
+        logits = torch.full((1, 4, height, width), -3.0)
+        logits[:, 3, : round(rows * height)] = 3.0
+        return logits, torch.tensor([[0.5, 0.5, 0.5, guess]])
+
+    monkeypatch.setattr(segmenter.network, "decode", decode)
+    segmenter.set_image(np.zeros((128, 128, 3), np.uint8))
+    selected = np.zeros((128, 128), np.float32)
+    selected[:, 20:108] = 1
+    head = segmenter.head(selected)
+    assert (head is not None) is found, "too unsure, or hardly less than all of it"
+    if head is not None:
+        assert not (head & (selected < 0.5)).any()
+        assert head[:30, 22:106].all() and not head[34:].any()
+    assert segmenter.head(np.zeros((128, 128), np.float32)) is None
+    with pytest.raises(RegionError, match="mask: got"):
+        segmenter.head(np.zeros((9, 9), np.float32))
+
+
 def test_the_view_that_is_surest_of_itself_counts_most(
     segmenter: ClickSegmenter, monkeypatch: pytest.MonkeyPatch
 ) -> None:

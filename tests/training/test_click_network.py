@@ -86,7 +86,7 @@ def test_the_next_click_lies_in_the_largest_error(objective: ClickObjective) -> 
     import random as random_module
 
     batch = objective.batch(4, seed=0, step=5)
-    nothing = torch.full((4, 3, 64, 64), -5.0)
+    nothing = torch.full((4, 4, 64, 64), -5.0)
     meant = [0 if part else 1 for part in batch.known[:, 0]]
     assert set(meant) == {0, 1}
     random = random_module.Random(0)
@@ -99,9 +99,12 @@ def test_the_next_click_lies_in_the_largest_error(objective: ClickObjective) -> 
 
 
 def test_further_clicks_say_nothing_of_the_other_levels() -> None:
-    known = torch.tensor([[True, True, True], [True, True, True], [False, True, True]])
-    found = _known_of(known, [0, 1, 1])
-    assert found.tolist() == [[True, False, False], [False, True, True], [False, True, True]]
+    known = torch.tensor(
+        [[True, True, True, True], [True, True, True, True], [False, True, True, False]]
+    )
+    of_part, of_object, headless = _known_of(known, [0, 1, 1]).tolist()
+    assert of_part == [True, False, False, False]
+    assert of_object == [False, True, True, True] and headless == [False, True, True, False]
 
 
 def test_the_loss_falls_on_a_fixed_batch(objective: ClickObjective) -> None:

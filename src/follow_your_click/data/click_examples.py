@@ -1,6 +1,6 @@
 """What the click network learns from: photos with true masks, photos with outlined objects, and cut-outs over photos.
 
-Axis legend: B examples, N objects, S the side of an example in pixels, K levels (part, object, whole).
+Axis legend: B examples, N objects, S the side of an example in pixels, K levels (part, object, whole, head).
 
 There are true masks of few scenes, so most examples are photos whose objects, and of some their parts, were outlined by
 eye, or composed: pasted are
@@ -12,6 +12,7 @@ sharpness gives it away.
 from __future__ import annotations
 
 import random as random_module
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -22,14 +23,14 @@ from torch import Tensor
 
 from follow_your_click.data.photos import PictureLibrary
 from follow_your_click.data.simulated_clicks import most_interior, somewhere_inside
-from follow_your_click.data.true_masks import MaskedPhoto, scene_of
+from follow_your_click.data.true_masks import MaskedPhoto, Part, scene_of
 
 Bytes = npt.NDArray[np.uint8]
 Bools = npt.NDArray[np.bool_]
 
 TRUE_SHARE = 0.3
-OUTLINED_SHARE = 0.3
-PARTS_SHARE = 0.25  # photos whose objects' parts were outlined; the rest is composed, and so is what there is nothing of
+OUTLINED_SHARE = 0.25
+PARTS_SHARE = 0.35  # photos whose objects' parts were outlined; the rest is composed, and so is what there is nothing of
 INTERIOR_SHARE = 0.4  # of the first clicks, that are the object's most interior one
 # Of the first clicks where parts are known, that are on one of these drawn by chance, or on what they leave.
 ON_PART_SHARE = 0.6
@@ -57,14 +58,19 @@ PART_SHARES = (
 )  # of the object's area, for something to count as a part of it by its colour
 COLOUR_PART_SHARE = 0.5  # of the examples without outlined parts, that have one by its colour
 MOST_OF_OBJECT = 0.85  # of its area, that an outlined part of it may have
+HEAD = re.compile(r"\b(head|face)\b")
+# An object whose parts are none of these has no head; one that has some may show it elsewhere.
+ANIMAL = re.compile(
+    r"leg|ear|neck|wing|tail|arm|flipper|fin|claw|paw|foot|snout|jaw|abdomen|beak|head|face|body"
+)
 _REAL = ("caltech", "coco", "davis")
 
 
 @dataclass(frozen=True)
 class ClickExample:
-    """image (S, S, 3) uint8. masks (K, S, S) bool, part to whole. known (K,): which of them say something.
+    """image (S, S, 3) uint8. masks (K, S, S) bool, part to whole, then head. known (K,): which of them say something.
 
-    place: x, y of the first click, which lies in all known masks.
+    place: x, y of the first click, which lies in all known masks but the head, that is empty where an object has none.
     """
 
     image: Bytes
@@ -79,7 +85,7 @@ class _Scene:
 
     image: Bytes
     own: list[Bools]
-    parts: list[Bools]
+    parts: list[Part]
     pasted: list[Bools]
 
     @property
@@ -156,11 +162,12 @@ class ClickExamples:
         middle_y = min(max(middle_y, side / 2), max(height - side / 2, side / 2))
         matrix = _window(self.size, side, (middle_x, middle_y), random)
         image = self._warped(photo.image, matrix, border=cv2.BORDER_REFLECT_101)
-        own, parts = (
-            [self._warped(area.astype(np.uint8) * 255, matrix) > 127 for area in areas]
-            for areas in (photo.objects, photo.parts)
-        )
-        scene = _Scene(image, own, parts, [])
+
+        def seen(area: Bools) -> Bools:
+            return self._warped(area.astype(np.uint8) * 255, matrix) > 127
+
+        parts = [Part(part.name, seen(part.area)) for part in photo.parts]
+        scene = _Scene(image, [seen(area) for area in photo.objects], parts, [])
         if random.random() < PASTED_SHARE:
             if random.random() < TWIN_SHARE:
                 cutout = _cut_out(photo.image, random.choice(photo.objects))
@@ -243,7 +250,7 @@ class ClickExamples:
         mixed = image + alpha * (colour - image)
         scene.image = np.clip(mixed, 0, 255).astype(np.uint8)
         scene.own = [area & ~cover for area in scene.own]
-        scene.parts = [area & ~cover for area in scene.parts]
+        scene.parts = [Part(part.name, part.area & ~cover) for part in scene.parts]
         scene.pasted = [*(area & ~cover for area in scene.pasted), cover]
 
     def _cutout(self, random: random_module.Random) -> Bytes:
@@ -260,7 +267,8 @@ class ClickExamples:
     def _finished(self, scene: _Scene, index: int, random: random_module.Random) -> ClickExample:
         target = scene.objects[index]
         image = _disturbed(scene.image, random)
-        pieces = _pieces(target, scene.parts if index < len(scene.own) else [])
+        parts = scene.parts if index < len(scene.own) else []
+        pieces = _pieces(target, [part.area for part in parts])
         clicked = target
         if pieces and random.random() < ON_PART_SHARE:
             clicked = random.choice(pieces)
@@ -278,8 +286,10 @@ class ClickExamples:
             if (area & near).any():
                 whole |= area
         found = part is not None
-        masks = np.stack([part if part is not None else target, target, whole])
-        return ClickExample(image, masks, np.array([found, True, True]), place)
+        head = head_area(target, parts)
+        shown = [target if part is None else part, target, whole, target if head is None else head]
+        known = np.array([found, True, True, head is not None])
+        return ClickExample(image, np.stack(shown), known, place)
 
     def _warped(
         self, picture: Bytes, matrix: npt.NDArray[np.float64], border: int = cv2.BORDER_CONSTANT
@@ -385,6 +395,16 @@ def _pieces(target: Bools, parts: Sequence[Bools]) -> list[Bools]:
     pieces = [*own, target & ~np.logical_or.reduce(own)]
     most = MOST_OF_OBJECT * target.sum()
     return [piece for piece in pieces if MIN_AREA <= piece.sum() <= most]
+
+
+def head_area(target: Bools, parts: Sequence[Part]) -> Bools | None:
+    """The head of the object (S, S), empty where its parts say that it has none; None where nothing is known."""
+    own = [part for part in parts if (part.area & target).sum() >= MIN_AREA]
+    heads = [part.area & target for part in own if HEAD.search(part.name)]
+    if heads:
+        return np.asarray(np.logical_or.reduce(heads))
+    of_a_thing = own and not any(ANIMAL.search(part.name) for part in parts)
+    return np.zeros_like(target) if of_a_thing else None
 
 
 def _part_of(image: Bytes, target: Bools, place: tuple[int, int], tolerance: float) -> Bools | None:

@@ -23,7 +23,7 @@ import numpy.typing as npt
 
 from follow_your_click.clip_reading import read_clip
 from follow_your_click.data.photos import is_held_out
-from follow_your_click.data.true_masks import MaskedPhoto, masked_photo, scene_of
+from follow_your_click.data.true_masks import MaskedPhoto, Part, masked_photo, scene_of
 from follow_your_click.errors import ImageError
 from follow_your_click.photo import read_photo
 
@@ -73,7 +73,7 @@ def outlined_photos(folder: Path, *, held_out: set[str]) -> list[MaskedPhoto]:
     def photo(name: str) -> MaskedPhoto:
         image = _image(folder, name)
         masks = np.stack([outlined_mask(image, outline) for outline in drawn[name]])
-        parts = [part_mask(outline, masks) for _, outline in parts_of.get(name, [])]
+        parts = [Part(of, part_mask(outline, masks)) for of, outline in parts_of.get(name, [])]
         return masked_photo(Path(_file_of(name)).stem, image, masks, parts)
 
     with ThreadPoolExecutor() as pool:
@@ -108,13 +108,13 @@ def held_out_outlines(folder: Path) -> dict[Path, list[npt.NDArray[np.bool_]]]:
     }
 
 
-def held_out_parts(folder: Path) -> dict[Path, list[tuple[str, npt.NDArray[np.bool_]]]]:
-    """The held-out photos of a folder that have parts outlined, at their own size: names and masks (H, W) of these."""
+def held_out_parts(folder: Path) -> dict[Path, list[Part]]:
+    """The held-out photos of a folder that have parts outlined, at their own size."""
     parts_of, found = part_outlines(), {}
     for path, objects in held_out_outlines(folder).items():
         masks = np.stack(objects)
-        parts = [(name, part_mask(drawn, masks)) for name, drawn in parts_of.get(path.name, [])]
-        found[path] = [(name, area) for name, area in parts if area.any()]
+        parts = [Part(of, part_mask(drawn, masks)) for of, drawn in parts_of.get(path.name, [])]
+        found[path] = [part for part in parts if part.area.any()]
     return {path: parts for path, parts in found.items() if parts}
 
 

@@ -13,7 +13,7 @@ and the cut-outs that were made of them.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +29,7 @@ from follow_your_click.segmentation.resolve import load_mask
 
 SIDE = 384  # px: long side that photos are kept at
 VIDEO_FRAMES = 10  # taken evenly from a video
+LEAST = 64  # pixels at that size; a smaller mask is left away
 
 
 @dataclass(frozen=True)
@@ -50,13 +51,21 @@ class TrueMask:
 
 
 @dataclass(frozen=True)
+class Part:
+    """A part of an object, such as its "left ear": area (H, W) bool."""
+
+    name: str
+    area: npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
 class MaskedPhoto:
-    """image (H, W, 3) uint8, objects (N, H, W) bool, the largest first, and parts of them, (H, W) bool each."""
+    """image (H, W, 3) uint8, objects (N, H, W) bool, the largest first, and parts of them."""
 
     scene: str
     image: npt.NDArray[np.uint8]
     objects: npt.NDArray[np.bool_]
-    parts: tuple[npt.NDArray[np.bool_], ...] = ()
+    parts: tuple[Part, ...] = ()
 
 
 def scene_of(name: str) -> str:
@@ -139,21 +148,21 @@ def masked_photo(
     scene: str,
     image: npt.NDArray[np.uint8],
     objects: npt.NDArray[np.bool_],
-    parts: Sequence[npt.NDArray[np.bool_]] = (),
+    parts: Iterable[Part] = (),
 ) -> MaskedPhoto:
-    """A photo (H, W, 3), its objects (N, H, W) and their parts (H, W): long side 384 px at most, empty ones left away."""
+    """A photo (H, W, 3), its objects (N, H, W) and their parts: long side 384 px at most, empty ones left away."""
     height, width = image.shape[:2]
     scale = min(1.0, SIDE / max(height, width))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     small = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
 
-    def reduced(masks: Iterable[npt.NDArray[np.bool_]]) -> list[npt.NDArray[np.bool_]]:
-        kept = [
-            cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0.5
-            for mask in masks
-        ]
-        return sorted((mask for mask in kept if mask.sum() > 64), key=lambda mask: -int(mask.sum()))
+    def reduced(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+        return cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0.5
 
-    masks = reduced(objects)
+    masks = [mask for mask in map(reduced, objects) if mask.sum() > LEAST]
+    masks.sort(key=lambda mask: -int(mask.sum()))
     stacked = np.stack(masks) if masks else np.zeros((0, *size[::-1]), np.bool_)
-    return MaskedPhoto(scene, small, stacked, tuple(reduced(parts)))
+    kept = (Part(part.name, reduced(part.area)) for part in parts)
+    return MaskedPhoto(
+        scene, small, stacked, tuple(part for part in kept if part.area.sum() > LEAST)
+    )

@@ -1,6 +1,6 @@
 """The click network: a photo once through the encoder, then clicks, a box or an earlier mask to masks, many times.
 
-Axis legend: B batch, C channels, H W rows and columns, N points, K masks (part, object, whole).
+Axis legend: B batch, C channels, H W rows and columns, N points, K masks (part, object, whole, head).
 
 The encoder never sees a click, so that a photo costs it once; every click costs the small decoder alone, as in
 Segment Anything (Kirillov et al. 2023). What a clicked position has in common with all others is told to the decoder
@@ -25,7 +25,8 @@ STRIDE = 32
 """Sides of the network's image are multiples of it."""
 CLICK_SIGMA = 6.0  # px of the network's image: the blob that stands for a click
 PROMPT_CHANNELS = 7  # click blobs and distances (positive, negative each), box, whether there is one, earlier mask
-LEVELS = ("part", "object", "whole")
+LEVELS = ("part", "object", "whole", "head")
+"""What masks are found of: three that hold what was clicked, and the head of the animal or person, wherever that was clicked."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class ClickPrompts:
 
 
 class ClickNetwork(ModelMixin, ConfigMixin):
-    """Masks at three levels (part, object, whole) from clicks, a box and an earlier mask.
+    """Masks of part, object, whole and head from clicks, a box and an earlier mask.
 
     Args:
         widths: channels of the encoder at 1/4, 1/8, 1/16 and 1/32 of the size.
@@ -133,7 +134,7 @@ class ClickNetwork(ModelMixin, ConfigMixin):
         return ClickFeatures(quarter, eighth, sixteenth, last)
 
     def decode(self, features: ClickFeatures, prompts: ClickPrompts) -> tuple[Tensor, Tensor]:
-        """Mask logits (B, K, H, W) and guessed overlaps with what was meant (B, K), 0 ... 1, part to whole."""
+        """Mask logits (B, K, H, W) and guessed overlaps with what was meant (B, K), 0 ... 1, as in `LEVELS`."""
         height, width = (4 * side for side in features.quarter.shape[-2:])
         told = prompt_maps(prompts, (height, width))
         hidden = torch.cat(

@@ -49,6 +49,8 @@ NAMES = ("object", "part", "whole")
 LEAST_SPAN = 48  # px of the photo, the least that training showed
 TRUST = 8.0  # of a view with a guess higher by 1/8, against another: e
 CLOSER_TRUST = 2.0  # of the closer view, at the same guess
+SURE_HEAD = 0.4  # guessed overlap of what may be a head, from which it is taken for one
+HEAD_SHARES = (0.02, 0.7)  # of what was selected, that a head in it may have
 
 
 @dataclass(frozen=True)
@@ -199,6 +201,36 @@ class ClickSegmenter:
                 draw_full_size(part, closer.level(level), own[inside], positive[inside])
             guesses.append(float((closer or whole).guesses[level]))
         return Segmentation(masks, np.minimum.accumulate(guesses).astype(np.float32), NAMES)
+
+    @torch.inference_mode()
+    def head(self, mask: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_] | None:
+        """The head of the animal or person that a mask (H, W), 0 ... 1, shows: (H, W), in the mask; None if it finds none.
+
+        None too where the mask is hardly more than a head.
+
+        Raises RegionError when set_image was not called, or for a mask of another size.
+        """
+        photo = prepared(self._photo)
+        if mask.shape != photo.shape:
+            raise RegionError(f"mask: got {mask.shape}, expected {photo.shape}")
+        selected = mask > 0.5
+        if not selected.any():
+            return None
+        rows, columns = np.nonzero(selected)
+        corners = (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
+        nowhere, no_label = np.zeros((0, 2), np.intp), np.zeros(0, np.bool_)
+        box, shown = np.array(corners, np.float32), np.asarray(mask, np.float32)
+        whole, closer = self._answers(photo, _Question(nowhere, no_label, box, shown))
+        answer, level = closer or whole, LEVELS.index("head")
+        if float(answer.guesses[level]) < SURE_HEAD:
+            return None
+        found = np.zeros(photo.shape, np.bool_)
+        x, y, width, height = answer.window
+        area = found[y : y + height, x : x + width]
+        draw_full_size(area, answer.level(level), nowhere, no_label)
+        found = tidy(found & selected, nowhere, nowhere)
+        share = found.sum() / selected.sum()
+        return found if HEAD_SHARES[0] <= share <= HEAD_SHARES[1] else None
 
     def _answers(self, photo: _Photo, asked: _Question) -> tuple[_Answer, _Answer | None]:
         """What the views find in the whole photo and, where that is the better third view, around the object."""

@@ -1,6 +1,6 @@
 """Objective of the click network: masks from simulated clicks, each further click where the last mask was most wrong.
 
-Axis legend: B batch, N points, K levels (part, object, whole), S side of an example.
+Axis legend: B batch, N points, K levels (part, object, whole, head), S side of an example.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from follow_your_click.segmentation.base import Segmenter
 from follow_your_click.training.objective import SEED_STRIDE
 
 MAX_POINTS = 6
-LEVEL_WEIGHTS = (0.5, 1.0, 0.5)  # part, object, whole
+LEVEL_WEIGHTS = (0.5, 1.0, 0.5, 2.0)  # part, object, whole, head
 PART, OBJECT = LEVELS.index("part"), LEVELS.index("object")
 BOX_SHARE = 0.15  # of the examples, that are told by a box instead of a first click
 PART_CORRECTED_SHARE = (
