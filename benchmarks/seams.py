@@ -27,6 +27,7 @@ from follow_your_click.rendering.seams import seam_taper
 
 MODEL_SIZE = 256
 BEHIND = 2  # cells: how far behind the rim the object goes on, for a joint
+LONGEST = 8.0  # cells that anything moves
 LEAST = 60  # cells that a mask has at least
 RESAMPLES = 10_000
 
@@ -41,7 +42,7 @@ def left_over(
     if selected.sum() < LEAST:
         return None
     inside = grid_inside(plan, image.shape[:2])
-    taper = seam_taper(grid_photo(image, plan), coarse, inside)
+    taper = seam_taper(grid_photo(image, plan), coarse, inside, longest=LONGEST)
     around = np.ones((3, 3), np.uint8)
     rim = selected & (cv2.erode(selected.astype(np.uint8), around) == 0)
     reach = np.ones((2 * BEHIND + 1,) * 2, np.uint8)

@@ -27,7 +27,9 @@ def _animal() -> tuple[npt.NDArray[np.uint8], Bools, Bools]:
     return np.clip(colours + noise, 0, 255).astype(np.uint8), head, body & ~head
 
 
-def _taper(photo: npt.NDArray[np.uint8], mask: Bools) -> npt.NDArray[np.float32]:
+def _taper(
+    photo: npt.NDArray[np.uint8], mask: Bools, *, longest: float = 0.0
+) -> npt.NDArray[np.float32]:
     """At the photo's pixels; the window is the photo."""
     plan = plan_crop(mask.astype(np.float32), model_size=64, travel=0, context=5.0)
     assert (plan.x0, plan.y0, plan.side) == (0, 0, SIDE)
@@ -35,6 +37,7 @@ def _taper(photo: npt.NDArray[np.uint8], mask: Bools) -> npt.NDArray[np.float32]
         grid_photo(photo, plan),
         grid_mask(mask.astype(np.float32), plan),
         grid_inside(plan, (SIDE, SIDE)),
+        longest=longest,
     )
     return found[24:-24, 24:-24]
 
@@ -46,6 +49,13 @@ def test_motion_fades_at_the_neck_and_nowhere_else() -> None:
     assert taper[100:160, 50].min() > 0.98 and taper[90, 50:95].min() > 0.9, "at the ground"
     assert taper[100:160, 60:90].min() > 0.9, "the head itself moves"
     assert _taper(photo, head | rest).min() == 1, "a whole object has no seam"
+
+
+def test_a_long_motion_fades_so_slowly_that_nothing_folds() -> None:
+    photo, head, _ = _animal()
+    for longest in (2.0, 10.0, 25.0):
+        along = _taper(photo, head, longest=longest)[130, 50:120]
+        assert np.abs(np.diff(along)).max() * longest < 1
 
 
 def test_an_object_before_its_like_has_no_seam() -> None:

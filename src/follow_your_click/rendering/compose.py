@@ -142,8 +142,10 @@ def render(
     inside = grid_inside(plan, shape)
     taper = ring_taper(plan, shape)
     full_photo = grid_photo(photo, plan)
-    loose = seam_taper(full_photo, coarse_mask, inside) if in_place else None
-    if loose is not None:
+    loose = None
+    if in_place:
+        longest = 0.0 if displacement is None else WINDOW_CELLS * float(np.abs(displacement).max())
+        loose = seam_taper(full_photo, coarse_mask, inside, longest=longest)
         taper = taper * loose
     if displacement is not None:
         motion = stated_motion(displacement, taper)

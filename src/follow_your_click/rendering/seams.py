@@ -18,25 +18,30 @@ ALIKE = (8.0, 20.0)
 NEAR = 1.5  # cells: width of what is compared on either side
 ALONG = 0.03  # of the square root of the mask's area: how far along the rim neighbours are heard
 REACH = 0.2  # likewise: from a seam to where the object moves as if there were none
+# Lengths of the longest motion that it fades over at least: the steepest of `smoothstep` is 1.5, and from 1 on the picture folds.
+UNFOLDED = 2.0
 # Share of the rim that is alike on both sides, from which it is held to be an object before its like, and no seam at all.
 CAMOUFLAGED = (0.5, 0.8)
 LEVELS = (0.15, 0.4, 0.65, 0.9)
 
 
-def seam_taper(photo: Float32Array, mask: Float32Array, inside: Float32Array) -> Float32Array:
+def seam_taper(
+    photo: Float32Array, mask: Float32Array, inside: Float32Array, *, longest: float
+) -> Float32Array:
     """Factor on the motion, 0 at a seam to 1 away from all: float32 (g, g).
 
     Args:
         photo: float32 (g, g, 3), 0 ... 255.
         mask: float32 (g, g), 0 ... 1.
         inside: float32 (g, g), 1 in the photo. At its border there is no seam.
+        longest: how far anything moves, in cells.
     """
     everywhere = np.ones_like(mask)
     selected = mask > 0.5
     seam = _seams(photo, selected, inside)
     if seam is None:
         return everywhere
-    reach = max(6.0, REACH * float(np.sqrt(selected.sum())))
+    reach = max(6.0, REACH * float(np.sqrt(selected.sum())), UNFOLDED * longest)
     taper = everywhere
     for level in LEVELS:
         at = seam >= level
