@@ -14,7 +14,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -374,11 +374,8 @@ class Animator:
             readings,
             self.preset,
             num_frames=settings.num_frames,
+            heads=[head is not None for head in heads],
         )
-        plans = [
-            plan if head is None else replace(plan, moves="head")
-            for plan, head in zip(plans, heads, strict=True)
-        ]
         return masks, plans, held
 
     def _heads(

@@ -48,6 +48,8 @@ IN_PLACE = frozenset(
     }
     | {"bounce", "jump"}
 )
+# Of the strength that a motion has by itself: a head alone may nod farther than a body, and shows a turn more plainly.
+HEAD_STRENGTHS = {"nod": 1.6, "turn": 0.75}
 COST_FRAMES = 16  # of the clips whose cost a preset states
 # How much larger than its own window a shared one may be for any region in it.
 MAX_WIDENING = 1.5
@@ -138,15 +140,21 @@ def plan_regions(
     preset: Preset,
     *,
     num_frames: int,
+    heads: Sequence[bool] | None = None,
 ) -> list[RegionPlan]:
-    """A window and strengths for each region by itself; `shape` is the photo's (H, W).
+    """A window and strengths for each region by itself; `shape` is the photo's (H, W), `heads` says whose mask is a head.
 
     The window has room for an object that travels in a straight line at the asked strength. Where none is asked
     for, it is what the motion has by itself (`Preset.own_strength`), more or less by the prompt's words (`pace`).
     """
     plans = []
-    for index, (region, mask, reading) in enumerate(zip(regions, masks, readings, strict=True)):
+    heads = [False] * len(regions) if heads is None else heads
+    for index, (region, mask, reading, head) in enumerate(
+        zip(regions, masks, readings, heads, strict=True)
+    ):
         own = preset.own_strength(reading.families if reading else ()) * pace(region.prompt)
+        if head and reading is not None:
+            own *= min(HEAD_STRENGTHS[family] for family in reading.families)
         own = min(own, preset.max_window_strength)
         if reading is not None and STAYING.issuperset(reading.families):
             travel = _travel(mask, min(own, preset.window_strength), num_frames)
@@ -162,7 +170,8 @@ def plan_regions(
         )
         scale = min(shape) / window.side
         told = own if region.strength is None else _limited(region.strength, preset, scale)
-        plans.append(RegionPlan(index, region, mask, window, told / scale, told, reading))
+        moves: Literal["region", "head"] = "head" if head else "region"
+        plans.append(RegionPlan(index, region, mask, window, told / scale, told, reading, moves))
     return plans
 
 
