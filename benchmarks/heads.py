@@ -5,7 +5,7 @@
 Held-out photos of FOLDER/photos whose objects and their parts were outlined by eye (`data.outlines`). A head is outlined in some; of
 others the parts say that they are things. Said is the IoU of the head that `ClickSegmenter.head` finds, 0 where it finds
 none: in the outlined object, and in what the segmenter finds for one click anywhere on it but its rim; and of how many things it takes
-something for a head. Heads of more than 0.7 of their object are left away: there the object counts as the head. Intervals are
+something for a head. Heads of more than half of their object are left away: there the object counts as the head. Intervals are
 95 % bootstrap intervals over photos.
 
 Axis legend: H rows, W columns.
