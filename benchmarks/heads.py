@@ -23,28 +23,25 @@ import numpy.typing as npt
 from follow_your_click.data.click_examples import head_area
 from follow_your_click.data.outlines import held_out_outlines, held_out_parts
 from follow_your_click.data.simulated_clicks import somewhere_inside
+from follow_your_click.evaluation.figures import (
+    bootstrap_interval,
+    ratio_of_means,
+    sums_by_group,
+)
 from follow_your_click.photo import read_photo
 from follow_your_click.segmentation.click import HEAD_SHARES, ClickSegmenter
+from follow_your_click.segmentation.grabcut_photo import iou
 
 LEAST = 400  # pixels that an object has at least
-RESAMPLES = 10_000
 TILE = 150  # px: side of a picture on the sheet
 
 BoolMap = npt.NDArray[np.bool_]
 
 
-def iou(first: BoolMap, second: BoolMap) -> float:
-    return float((first & second).sum() / max(1, (first | second).sum()))
-
-
 def interval(values: list[float], photos: list[str]) -> list[float]:
     """Mean and 95 % bootstrap interval of it, whole photos drawn with replacement."""
-    names, of = np.unique(photos, return_inverse=True)
-    sums, counts = np.bincount(of, values), np.bincount(of)
-    drawn = np.random.default_rng(0).integers(len(names), size=(RESAMPLES, len(names)))
-    means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
-    low, high = np.quantile(means, (0.025, 0.975))
-    return [round(float(value), 3) for value in (np.mean(values), low, high)]
+    found = bootstrap_interval(sums_by_group(np.array(values), photos), ratio_of_means)
+    return [round(float(value), 3) for value in (np.mean(values), *found)]
 
 
 def pictured(image: npt.NDArray[np.uint8], areas: list[BoolMap]) -> npt.NDArray[np.uint8]:

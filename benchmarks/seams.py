@@ -19,6 +19,11 @@ import numpy as np
 import numpy.typing as npt
 
 from follow_your_click.data.outlines import held_out_outlines, held_out_parts
+from follow_your_click.evaluation.figures import (
+    bootstrap_interval,
+    ratio_of_means,
+    sums_by_group,
+)
 from follow_your_click.photo import read_photo
 from follow_your_click.planning import CONTEXT
 from follow_your_click.rendering.crop import plan_crop
@@ -29,7 +34,6 @@ MODEL_SIZE = 256
 BEHIND = 2  # cells: how far behind the rim the object goes on, for a joint
 LONGEST = 8.0  # cells that anything moves
 LEAST = 60  # cells that a mask has at least
-RESAMPLES = 10_000
 
 
 def left_over(
@@ -57,20 +61,15 @@ def left_over(
 
 def summary(rows: list[tuple[float, ...]], photos: list[str]) -> list[list[float]]:
     """Mean and 95 % interval over photos of every column, values that there are none of left away."""
-    values = np.array(rows)
-    names, of = np.unique(photos, return_inverse=True)
-    drawn = np.random.default_rng(0).integers(len(names), size=(RESAMPLES, len(names)))
     found = []
-    for column in values.T:
+    for column in np.array(rows).T:
         known = ~np.isnan(column)
         if not known.any():
             found.append([float("nan")] * 3)
             continue
-        sums = np.bincount(of[known], column[known], minlength=len(names))
-        counts = np.bincount(of[known], minlength=len(names))
-        means = sums[drawn].sum(axis=1) / np.maximum(counts[drawn].sum(axis=1), 1)
-        low, high = np.quantile(means, (0.025, 0.975))
-        found.append([round(float(v), 3) for v in (column[known].mean(), low, high)])
+        groups = sums_by_group(column[known], np.array(photos)[known])
+        spread = column[known].mean(), *bootstrap_interval(groups, ratio_of_means)
+        found.append([round(float(value), 3) for value in spread])
     return found
 
 

@@ -49,6 +49,11 @@ from follow_your_click import Click, Region
 from follow_your_click.data.outlines import held_out_outlines, held_out_parts
 from follow_your_click.data.simulated_clicks import click_overlaps, interior_depth
 from follow_your_click.data.true_masks import find_masks, held_out_scenes
+from follow_your_click.evaluation.figures import (
+    bootstrap_interval,
+    ratio_of_means,
+    sums_by_group,
+)
 from follow_your_click.photo import read_photo
 from follow_your_click.region import Granularity
 from follow_your_click.segmentation import Segmentation, Segmenter, load_mask, region_mask
@@ -210,11 +215,9 @@ def parts(data: Path) -> list[Truth]:
 
 def interval(values: npt.NDArray[np.float64], scenes: Sequence[str]) -> list[float]:
     """95 % bootstrap interval of the mean, whole scenes drawn with replacement."""
-    _, scene_of = np.unique(np.array(scenes), return_inverse=True)
-    sums, counts = np.bincount(scene_of, values), np.bincount(scene_of)
-    drawn = np.random.default_rng(0).integers(len(counts), size=(RESAMPLES, len(counts)))
-    means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
-    return [round(float(bound), 4) for bound in np.quantile(means, (0.025, 0.975))]
+    rows = sums_by_group(values, scenes)
+    bounds = bootstrap_interval(rows, ratio_of_means, resamples=RESAMPLES)
+    return [round(bound, 4) for bound in bounds]
 
 
 def summarise(

@@ -63,6 +63,7 @@ class Patch:
             raise ImageError(f"a patch starts at ({self.x}, {self.y}); keep it inside the photo")
 
 
+# Clips of motions that come back have 0.1 and less, of those that do not 1.3 and more (22 clips of `mini`).
 JUMP = 1.2
 _COMPARED_SIDE = 256  # px: a patch is compared at no more than this, every so many pixels
 
@@ -229,9 +230,9 @@ class Clip:
     @property
     def jumps(self) -> bool:
         """Whether it is seen to start over: its ends differ `JUMP` times as much as any frames that follow each other."""
+        shown = [self._shown(index) for index in range(self.num_frames)]
         for patch in self.patches:
             step = max(1, max(patch.frames.shape[1:3]) // _COMPARED_SIDE)
-            shown = [self._shown(index) for index in range(self.num_frames)]
             small = patch.frames[shown, ::step, ::step].astype(np.int16)
             following = [float(np.abs(b - a).mean()) for a, b in pairwise(small)]
             if following and np.abs(small[-1] - small[0]).mean() > JUMP * max(following):

@@ -12,7 +12,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -33,7 +33,7 @@ STAYING = frozenset(
 )
 # Families of motions that stay joined to what the object is a part of: a head at its neck, a branch at the trunk.
 IN_PLACE = frozenset(
-    {
+    [
         "sway",
         "swing",
         "rock",
@@ -45,8 +45,9 @@ IN_PLACE = frozenset(
         "breathe",
         "ripple",
         "tremble",
-    }
-    | {"bounce", "jump"}
+        "bounce",
+        "jump",
+    ]
 )
 # Of the strength that a motion has by itself: a head alone may nod farther than a body, and shows a turn more plainly.
 HEAD_STRENGTHS = {"nod": 1.6, "turn": 0.75}
@@ -63,7 +64,7 @@ class RegionPlan:
         index: its place in the order in which the regions were given; a later one lies on top.
         strength: px per frame at a short side of 256 px of the photo.
         window_strength: the same motion in px per frame at 256 px of the window, as the model is told.
-        moves: "head" where the mask is the head of what was selected, which alone moves.
+        head: whether the mask is the head of what was selected, which alone moves.
     """
 
     index: int
@@ -73,7 +74,7 @@ class RegionPlan:
     strength: float
     window_strength: float
     reading: PromptReading | None = None
-    moves: Literal["region", "head"] = "region"
+    head: bool = False
 
     @property
     def in_place(self) -> bool:
@@ -88,7 +89,7 @@ class RegionPlan:
             "strength": round(self.strength, 4),
             "window_strength": round(self.window_strength, 4),
             "window": asdict(self.window),
-            "moves": self.moves,
+            "moves": "head" if self.head else "region",
         }
 
 
@@ -170,8 +171,7 @@ def plan_regions(
         )
         scale = min(shape) / window.side
         told = own if region.strength is None else _limited(region.strength, preset, scale)
-        moves: Literal["region", "head"] = "head" if head else "region"
-        plans.append(RegionPlan(index, region, mask, window, told / scale, told, reading, moves))
+        plans.append(RegionPlan(index, region, mask, window, told / scale, told, reading, head))
     return plans
 
 

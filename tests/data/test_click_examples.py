@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from follow_your_click.data import click_examples as module
-from follow_your_click.data.click_examples import ClickExamples
+from follow_your_click.data.click_examples import ClickExamples, head_area
 from follow_your_click.data.photos import bundled_library, is_held_out
 from follow_your_click.data.simulated_clicks import (
     OFF_RIM,
@@ -157,6 +157,17 @@ def test_a_click_on_a_part_means_that_part_and_one_beside_it_the_rest(
             shares.append(part.sum() / target.sum())
     kinds = np.histogram(shares, (0, 0.15, 0.5, 0.9))[0]
     assert kinds.min() >= 3, "an ear, the head around it, and what they leave"
+
+
+def test_a_thing_has_no_head_and_of_an_animal_without_one_nothing_is_known() -> None:
+    target, part = _square(0, 0, 40), _square(0, 0, 10)
+    for names, expected in (
+        (("rear wheel", "landing gear"), 0),
+        (("hind legs", "left forewing"), None),
+        (("tail", "head"), part.sum()),
+    ):
+        found = head_area(target, [Part(name, part) for name in names])
+        assert (None if found is None else found.sum()) == expected, names
 
 
 def test_cut_outs_of_held_out_scenes_are_left_away() -> None:

@@ -11,7 +11,9 @@ from follow_your_click.evaluation.figures import (
     bootstrap_interval,
     mean,
     rank_correlation,
+    ratio_of_means,
     summarise,
+    sums_by_group,
 )
 from follow_your_click.evaluation.measures import FlowReadings
 from follow_your_click.evaluation.records import (
@@ -133,3 +135,13 @@ def test_background_is_the_largest_difference_and_has_no_interval():
 
 def test_what_no_clip_shows_has_no_value():
     assert all(figure.value is None for figure in _summary().figures)
+
+
+def test_whole_groups_are_drawn_where_rows_are_not_independent() -> None:
+    values, groups = np.repeat([0.0, 1.0, 0.0, 1.0], 50), np.repeat(list("abcd"), 50)
+    rows = sums_by_group(values, groups)
+    assert rows.tolist() == [[0, 50], [50, 50], [0, 50], [50, 50]]
+    low, high = bootstrap_interval(rows, ratio_of_means)
+    alone = bootstrap_interval(values[:, None], mean)
+    assert (low, high) == (0, 1), "four groups say little"
+    assert 0.4 < alone[0] < alone[1] < 0.6, "two hundred rows would say much"

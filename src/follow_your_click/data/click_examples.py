@@ -3,10 +3,9 @@
 Axis legend: B examples, N objects, S the side of an example in pixels, K levels (part, object, whole, head).
 
 There are true masks of few scenes, so most examples are photos whose objects, and of some their parts, were outlined by
-eye, or composed: pasted are
-cut-outs and objects of the photos with masks (Ghiasi et al. 2021). A composed object is brought near to its surroundings
-in colour, and the whole is blurred, made noisy and compressed at random, so that neither a seam nor a difference in
-sharpness gives it away.
+eye, or composed: pasted are cut-outs and objects of the photos with masks (Ghiasi et al. 2021). A composed object is
+brought near to its surroundings in colour, and the whole is blurred, made noisy and compressed at random, so that neither
+a seam nor a difference in sharpness gives it away.
 """
 
 from __future__ import annotations
@@ -52,16 +51,13 @@ MAIN_SCALES, SMALL_SCALES = (
 MIN_WINDOW = 48  # px of the photo
 MIN_AREA = 40  # pixels that an object must show
 PART_TOLERANCES = (3, 14)  # Lab levels from one pixel to the next that one part may hold
-PART_SHARES = (
-    0.03,
-    0.75,
-)  # of the object's area, for something to count as a part of it by its colour
+PART_SHARES = (0.03, 0.75)  # of the object's area, for a piece of one colour to count as a part
 COLOUR_PART_SHARE = 0.5  # of the examples without outlined parts, that have one by its colour
 MOST_OF_OBJECT = 0.85  # of its area, that an outlined part of it may have
 HEAD = re.compile(r"\b(head|face)\b")
 # An object whose parts are none of these has no head; one that has some may show it elsewhere.
 ANIMAL = re.compile(
-    r"leg|ear|neck|wing|tail|arm|flipper|fin|claw|paw|foot|snout|jaw|abdomen|beak|head|face|body"
+    r"\b(\w*(leg|wing|fin)|ear|neck|tail|arm|flipper|claw|paw|foot|snout|jaw|abdomen|beak|head|face|body)s?\b"
 )
 _REAL = ("caltech", "coco", "davis")
 

@@ -98,6 +98,12 @@ def bootstrap_interval(
     return float(low), float(high)
 
 
+def sums_by_group(values: Floats, groups: Sequence[str]) -> Floats:
+    """Sum and count of the values (N,) of each group: (G, 2), to draw whole groups, with `ratio_of_means`, where rows are not independent."""
+    _, of = np.unique(np.array(groups), return_inverse=True)
+    return np.stack([np.bincount(of, values), np.bincount(of)], axis=1)
+
+
 def mean(rows: Floats) -> Floats:
     """Of the first column: (..., N, K) -> (...)."""
     return np.asarray(rows[..., 0].mean(axis=-1))

@@ -120,7 +120,7 @@ def render(
         generated: uint8 (L, m, m, 3), the model's frames of that window; frame 0 shows the photo.
         displacement: float32 (L, h, w, 2), the motion that the model states: from each place to where it came
             from in frame 0, (x, y) in shares of the window. None: the motion is measured in the frames.
-        in_place: the object stays where it is, so that it does not come off what it is a part of; see `seams`.
+        in_place: the object stays where it is, so that a stated motion does not take it off what it is a part of; see `seams`.
 
     Returns:
         The changed patch. Pixels outside `changed`, and all of frame 0, equal the photo bit for
@@ -143,11 +143,11 @@ def render(
     taper = ring_taper(plan, shape)
     full_photo = grid_photo(photo, plan)
     loose = None
-    if in_place:
-        longest = 0.0 if displacement is None else WINDOW_CELLS * float(np.abs(displacement).max())
-        loose = seam_taper(full_photo, coarse_mask, inside, longest=longest)
-        taper = taper * loose
     if displacement is not None:
+        if in_place:
+            longest = WINDOW_CELLS * float(np.abs(displacement).max())
+            loose = seam_taper(full_photo, coarse_mask, inside, longest=longest)
+            taper = taper * loose
         motion = stated_motion(displacement, taper)
         layers = carried_layers(coarse_mask, motion)
     else:
