@@ -28,7 +28,7 @@ from PIL import Image
 from follow_your_click.about import package_version
 from follow_your_click.clip import Clip, Patch
 from follow_your_click.errors import RegionError, SettingsError
-from follow_your_click.layering import divided, kept_still, laid_over
+from follow_your_click.layering import beside, divided, kept_still, laid_over
 from follow_your_click.loading import find_model, load_pipeline, load_preset
 from follow_your_click.photo import photo_sha256, read_photo
 from follow_your_click.pipeline import RegionalAnimationPipeline
@@ -245,6 +245,7 @@ class Animator:
                         generated.frames,
                         generated.displacements[number],
                         in_place=plan.in_place,
+                        fixed=beside(plan.index, masks, held),
                         on_frame=run.frames("render", number * length, length * count),
                     )
                     rendered[plan.index] = kept_still(made, photo, held)

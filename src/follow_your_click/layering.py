@@ -38,6 +38,14 @@ def divided(
     return own[::-1]
 
 
+def beside(
+    index: int, masks: Sequence[npt.NDArray[np.float32]], held: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.bool_]:
+    """What a region cannot take along: the other regions, and what is held still, bool (H, W)."""
+    others = [mask > 0.5 for number, mask in enumerate(masks) if number != index]
+    return np.asarray(np.any([held, *others], axis=0))
+
+
 def kept_still(
     rendered: Rendered, photo: npt.NDArray[np.uint8], held: npt.NDArray[np.bool_]
 ) -> Rendered:

@@ -31,7 +31,8 @@ MAX_WINDOW = 4.5
 STAYING = frozenset(
     {"spin", "rotate", "nod", "turn", "breathe", "ripple", "tremble", "still", "flow"}
 )
-# Families of motions that stay joined to what the object is a part of: a head at its neck, a branch at the trunk.
+# Families of motions that stay joined to what the object is a part of (a head at its neck, a branch at the trunk), and take along what is
+# around them.
 IN_PLACE = frozenset(
     [
         "sway",

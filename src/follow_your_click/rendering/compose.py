@@ -7,7 +7,7 @@ pixels.
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
@@ -22,6 +22,12 @@ from follow_your_click.rendering.background import (
     sharp_background,
 )
 from follow_your_click.rendering.crop import CropPlan, MaskArray, UInt8Array
+from follow_your_click.rendering.elastic import (
+    SHORT,
+    held_at_border,
+    longest_way,
+    with_surroundings,
+)
 from follow_your_click.rendering.grid import (
     WINDOW_CELLS,
     Float32Array,
@@ -41,7 +47,6 @@ from follow_your_click.rendering.motion import (
     noise_floor,
     stated_motion,
 )
-from follow_your_click.rendering.seams import seam_taper
 
 BoolArray = npt.NDArray[np.bool_]
 OnFrame = Callable[[int, int], None]
@@ -55,9 +60,6 @@ THREADS = min(4, os.cpu_count() or 1)  # strips composed at the same time; each 
 # How far the mask's edge may be off, in grid cells, and its limits in photo pixels; tuned.
 EDGE_CELLS = 2.0
 EDGE_PIXELS = (2, 10)
-
-# Shares of the motion that a seam leaves, from which background begins to show behind what moves, and from which it does.
-COMES_OFF = (0.0, 0.5)
 
 # Displacements (photo pixels) over which the composition takes over from the untouched photo.
 MOVING = (0.05, 0.75)
@@ -87,8 +89,7 @@ class _Source:
     """The photo pixels that a patch is made from, once per clip.
 
     `matte` starts at photo pixel (x0, y0) and reaches as far as any displacement, but not beyond the photo; `alpha` and
-    `reach` are its own, see `beyond_border`; `background` fills the box. `loose` (g, g): 0 at a seam, where no background
-    shows, to 1; None without seams.
+    `reach` are its own, see `beyond_border`; `background` fills the box, None where what is around comes along.
     """
 
     x0: int
@@ -97,8 +98,7 @@ class _Source:
     alpha: tuple[Float32Array, tuple[int, int]]
     reach: tuple[Float32Array, tuple[int, int]]
     box: Box
-    background: UInt8Array
-    loose: Float32Array | None
+    background: UInt8Array | None
 
 
 def render(
@@ -109,6 +109,7 @@ def render(
     displacement: Float32Array | None = None,
     *,
     in_place: bool = False,
+    fixed: BoolArray | None = None,
     on_frame: OnFrame | None = None,
 ) -> Rendered:
     """Carry the motion of generated frames over to the photo.
@@ -120,7 +121,9 @@ def render(
         generated: uint8 (L, m, m, 3), the model's frames of that window; frame 0 shows the photo.
         displacement: float32 (L, h, w, 2), the motion that the model states: from each place to where it came
             from in frame 0, (x, y) in shares of the window. None: the motion is measured in the frames.
-        in_place: the object stays where it is, so that a stated motion does not take it off what it is a part of; see `seams`.
+        in_place: the object stays where it is, so that a stated motion takes along what is around it, as a short one does anyway;
+            see `elastic`.
+        fixed: bool (H, W), what of the photo does not come along then.
 
     Returns:
         The changed patch. Pixels outside `changed`, and all of frame 0, equal the photo bit for
@@ -142,14 +145,13 @@ def render(
     inside = grid_inside(plan, shape)
     taper = ring_taper(plan, shape)
     full_photo = grid_photo(photo, plan)
-    loose = None
+    elastic = False
     if displacement is not None:
-        if in_place:
-            longest = WINDOW_CELLS * float(np.abs(displacement).max())
-            loose = seam_taper(full_photo, coarse_mask, inside, longest=longest)
-            taper = taper * loose
         motion = stated_motion(displacement, taper)
-        layers = carried_layers(coarse_mask, motion)
+        elastic = in_place or longest_way(motion, coarse_mask) <= SHORT
+        if elastic:
+            motion = _in_place(motion, coarse_mask, plan, grid, shape, fixed)
+        layers = carried_layers(_stirred(motion) if elastic else coarse_mask, motion)
     else:
         noise = noise_floor(frames, coarse_mask, inside)
         pixel = WINDOW_CELLS / plan.model_size
@@ -163,21 +165,43 @@ def render(
         return _still(photo, mask, coarse_mask, grid, len(frames))
     left, top, matte = _cut_source(photo, mask, grid, box, motion, on_step)
     on_step()
-    soft_photo = grid_frames(plan.extract(photo)[None])[0]
-    background = read_background(frames, soft_photo, coarse_mask, inside, layers.moved)
-    needed = needed_background(coarse_mask, layers.moved)
-    sharp = sharp_background(
-        *(photo, background, full_photo, needed, inside, grid, box),
-        model_size=plan.model_size,
-        on_step=on_step,
-    )
-    on_step()
+    behind = None
+    if elastic:
+        here = np.s_[top : top + matte.alpha.shape[0], left : left + matte.alpha.shape[1]]
+        matte = replace(matte, colours=np.ascontiguousarray(photo[here]))
+    else:
+        soft_photo = grid_frames(plan.extract(photo)[None])[0]
+        background = read_background(frames, soft_photo, coarse_mask, inside, layers.moved)
+        needed = needed_background(coarse_mask, layers.moved)
+        behind = sharp_background(
+            *(photo, background, full_photo, needed, inside, grid, box),
+            model_size=plan.model_size,
+            on_step=on_step,
+        )
+        on_step()
     far = left + matte.alpha.shape[1] == shape[1], top + matte.alpha.shape[0] == shape[0]
     at_border = (left == 0, top == 0, *far)
     alpha, reach = (beyond_border(cover, at_border) for cover in (matte.alpha, matte.reach))
-    loose = None if loose is None else smoothstep(loose, *COMES_OFF)
-    source = _Source(left, top, matte, alpha, reach, box, sharp, loose)
+    source = _Source(left, top, matte, alpha, reach, box, behind)
     return _compose_all(photo, grid, source, motion, layers, on_frame)
+
+
+def _in_place(
+    motion: ObjectMotion,
+    mask: Float32Array,
+    plan: CropPlan,
+    grid: Grid,
+    shape: tuple[int, int],
+    fixed: BoolArray | None,
+) -> ObjectMotion:
+    """A stated motion of an object (g, g) and of what is around it in a photo (H, W), but for what is fixed there (H, W)."""
+    there = None if fixed is None else grid_mask(fixed.astype(np.float32), plan) > 0.5
+    return held_at_border(with_surroundings(motion, mask, there), grid, shape)
+
+
+def _stirred(motion: ObjectMotion) -> Float32Array:
+    """1 where anything moves in any frame, else 0: (g, g)."""
+    return np.asarray(np.any(motion.backward, axis=(0, 3)), np.float32)
 
 
 def _check(
@@ -324,12 +348,12 @@ def _compose(
     if presence.min() < 1:
         shown = grid.upsample(presence, strip, cv2.INTER_LINEAR)
         cover = cover * (1 - (1 - shown) * (1 - original))
-    area = np.s_[top - box[1] : bottom - box[1], left - box[0] : right - box[0]]
-    freed = np.maximum(matte.rim[here], matte.reach[here] * (1 - reach))
-    if source.loose is not None:
-        freed = freed * grid.upsample(source.loose, strip, cv2.INTER_LINEAR)
-    behind = still + freed[..., None] * (source.background[area] - still)
-    composed = behind + cover[..., None] * (carried - behind)
+    composed = carried
+    if source.background is not None:
+        area = np.s_[top - box[1] : bottom - box[1], left - box[0] : right - box[0]]
+        freed = np.maximum(matte.rim[here], matte.reach[here] * (1 - reach))
+        behind = still + freed[..., None] * (source.background[area] - still)
+        composed = behind + cover[..., None] * (carried - behind)
     repaint, share = layers.repaint[index], layers.unexplained[index]
     if repaint is not None and share is not None:
         painted = grid.upsample(repaint, strip, cv2.INTER_CUBIC)

@@ -1,0 +1,121 @@
+"""Motion in place, with what is around: an object that stays where it is takes its surroundings along, less and less outwards.
+
+As if the photo were printed on rubber: nothing tears where a mask cuts through an object, hair and twigs beyond its rim come
+along, and nothing is uncovered that would have to be invented. The price is that the nearest background stirs too.
+
+Axes: L frames, g rows and columns of cells of the working grid, 2 = (x, y).
+"""
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from follow_your_click.rendering.grid import (
+    COLUMNS,
+    GRID_SIZE,
+    ROWS,
+    Float32Array,
+    Grid,
+    fill,
+    smoothstep,
+    warp,
+)
+from follow_your_click.rendering.motion import ObjectMotion
+
+# Cells: a motion that comes no farther is as good as in place, whatever was asked for.
+SHORT = 8.0
+# From the object to where nothing stirs any more, in lengths of the longest motion, and at least so many cells. At a quarter of a
+# cell's stretch per cell a texture still looks like itself; at twice that it is drawn out to streaks.
+REACH, LEAST_REACH = 4.0, 8.0
+# Likewise from what stays where it is to where the object moves as if that were not there. The steepest of `smoothstep` is 1.5: a
+# motion that ended within 1.5 lengths would fold the picture.
+PINNED = 2.0
+# Standard deviations of the blurs that make the field between parts of an object smooth: first in cells of twice the size, then
+# in the cells themselves.
+COARSE_BLURS, FINE_BLURS = np.linspace(8, 1.5, 30), np.linspace(3, 1, 8)
+COVERED = 0.4  # share of a larger cell
+
+
+def with_surroundings(
+    motion: ObjectMotion, mask: Float32Array, fixed: npt.NDArray[np.bool_] | None = None
+) -> ObjectMotion:
+    """The object's motion, and around it a motion that fades away from it.
+
+    Args:
+        motion: what the model states; only what it says of the object counts.
+        mask: float32 (g, g), the object in frame 0.
+        fixed: bool (g, g), what of the photo does not come along. The object itself stays joined to it.
+    """
+    moved = _moved(motion, mask)
+    longest = longest_way(motion, mask)
+    if not longest:
+        return ObjectMotion([np.zeros_like(field) for field in motion.backward])
+    reach = max(LEAST_REACH, REACH * longest)
+    loose = None
+    if fixed is not None and fixed.any():
+        away = _distance(fixed)
+        loose = smoothstep(away, 0, max(LEAST_REACH, PINNED * longest))[..., None]
+    fields = []
+    for field, cover in zip(motion.backward, moved, strict=True):
+        around = _spread(field, cover, reach)
+        fields.append(around if loose is None else around * loose)
+    return ObjectMotion(fields)
+
+
+def longest_way(motion: ObjectMotion, mask: Float32Array) -> float:
+    """How far anything comes from where it was in frame 0, in cells, wherever the object (g, g) is or was."""
+    before = mask > 0.5
+    return max(
+        float(np.linalg.norm(field[cover | before], axis=1).max(initial=0))
+        for field, cover in zip(motion.backward, _moved(motion, mask), strict=True)
+    )
+
+
+def held_at_border(motion: ObjectMotion, grid: Grid, shape: tuple[int, int]) -> ObjectMotion:
+    """The same, but nothing crosses the border of a photo (H, W): what it cuts off slides along it.
+
+    What lies beyond is not known, so nothing of it may come in, and what is joined to it must stay so.
+    """
+    height, width = shape
+    longest = max(float(np.abs(field).max()) for field in motion.backward)
+    reach = max(LEAST_REACH, PINNED * longest)
+    shares = []
+    for cells, first, length in ((COLUMNS, grid.x0, width), (ROWS, grid.y0, height)):
+        place = first + grid.cell * cells
+        away = np.minimum(place, length - 1 - place) / grid.cell
+        shares.append(smoothstep(np.maximum(away, 0), 0, reach))
+    share = np.stack(shares, axis=2)
+    return ObjectMotion([field * share for field in motion.backward])
+
+
+def _moved(motion: ObjectMotion, mask: Float32Array) -> list[npt.NDArray[np.bool_]]:
+    """Where the object is, frame by frame: bool (g, g)."""
+    return [warp(mask, field) > 0.5 for field in motion.backward]
+
+
+def _spread(field: Float32Array, cover: npt.NDArray[np.bool_], reach: float) -> Float32Array:
+    """A field (g, g, 2) where it covers, fading to 0 `reach` cells away; between two parts of the object smooth."""
+    if not field.any() or not cover.any():
+        return np.zeros_like(field)
+    values = np.where(cover[..., None], field, np.float32(0))
+    share = cover.astype(np.float32)
+    start = fill(values, share, first_level=0)
+    half = (GRID_SIZE // 2,) * 2
+    coarse_share = cv2.resize(share, half, interpolation=cv2.INTER_AREA)[..., None]
+    coarse_values = cv2.resize(values, half, interpolation=cv2.INTER_AREA)
+    coarse_values = coarse_values / np.maximum(coarse_share, COVERED)
+    around = cv2.resize(start, half, interpolation=cv2.INTER_AREA)
+    for deviation in COARSE_BLURS:
+        around = np.where(coarse_share > COVERED, coarse_values, around)
+        around = cv2.GaussianBlur(around, (0, 0), deviation)
+    around = cv2.resize(around, (GRID_SIZE,) * 2, interpolation=cv2.INTER_LINEAR)
+    for deviation in FINE_BLURS:
+        around = np.where(cover[..., None], values, around)
+        around = cv2.GaussianBlur(around, (0, 0), deviation)
+    fading = 1 - smoothstep(_distance(cover), 0, reach)
+    return np.where(cover[..., None], values, around * fading[..., None])
+
+
+def _distance(area: npt.NDArray[np.bool_]) -> Float32Array:
+    """Cells from each cell (g, g) to an area, 0 in it."""
+    return np.asarray(cv2.distanceTransform((~area).astype(np.uint8), cv2.DIST_L2, 5), np.float32)

@@ -1,0 +1,156 @@
+"""Motion in place: the surroundings come along less and less outwards, nothing tears or folds, and what is fixed stays."""
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from follow_your_click import Animator, Box, HoldStill, Region
+from follow_your_click.planning import RegionPlan
+from follow_your_click.prompt_reading import PromptReading
+from follow_your_click.rendering import plan_crop, render
+from follow_your_click.rendering.elastic import SHORT, held_at_border, with_surroundings
+from follow_your_click.rendering.grid import COLUMNS, GRID_SIZE, ROWS, Float32Array, Grid
+from follow_your_click.rendering.motion import ObjectMotion
+
+SIDE = 256
+Bools = npt.NDArray[np.bool_]
+
+
+def _lamp() -> Float32Array:
+    """A disc on a thin stick, (g, g)."""
+    disc = (COLUMNS - 150) ** 2 + (ROWS - 120) ** 2 < 40**2
+    stick = (np.abs(COLUMNS - 150) < 5) & (ROWS > 120) & (ROWS < 250)
+    return (disc | stick).astype(np.float32)
+
+
+def _sway(longest: float) -> ObjectMotion:
+    """Bends the upper part aside, up to so many cells, over a still foot."""
+    bend = np.clip((250 - ROWS) / 170, 0, 1) ** 2
+    fields = [share * longest * np.stack([bend, 0.2 * bend], axis=2) for share in (0, 0.5, 1)]
+    return ObjectMotion([field.astype(np.float32) for field in fields])
+
+
+def _stretches(field: Float32Array) -> Float32Array:
+    """The determinant of the map at each cell: 1 where nothing is stretched, below 0 where the picture folds."""
+    down, across = np.gradient(field, axis=(0, 1))
+    return np.asarray(
+        (1 + across[..., 0]) * (1 + down[..., 1]) - across[..., 1] * down[..., 0], np.float32
+    )
+
+
+@pytest.mark.parametrize("longest", [1.0, 6.0, 20.0])
+def test_what_is_around_comes_along_less_and_less_and_nothing_folds(longest: float) -> None:
+    motion, lamp = _sway(longest), _lamp()
+    made = with_surroundings(motion, lamp)
+    assert not made.backward[0].any()
+    core = cv2.erode(lamp, np.ones((5, 5))) > 0.5
+    last, stated = made.backward[-1], motion.backward[-1]
+    moved = cv2.remap(core.astype(np.uint8), COLUMNS + last[..., 0], ROWS + last[..., 1], 0) > 0
+    assert np.array_equal(last[moved], stated[moved]), "the object moves as it was stated"
+    speeds = np.linalg.norm(last[120, 150 + 45 :], axis=1)
+    assert speeds[0] > 0 and (np.diff(speeds) <= 1e-4).all() and speeds[-1] == 0
+    assert _stretches(last).min() > 0.1 and _stretches(last).max() < 2.2
+
+
+def test_what_is_fixed_stays_and_the_object_stays_joined_to_it() -> None:
+    fixed = np.zeros((GRID_SIZE, GRID_SIZE), np.bool_)
+    fixed[:, 195:] = True
+    free = with_surroundings(_sway(8), _lamp()).backward[-1]
+    made = with_surroundings(_sway(8), _lamp(), fixed).backward[-1]
+    assert free[120, 196].any() and not made[fixed].any()
+    assert np.array_equal(made[120, 120:160], free[120, 120:160]), "far from it as before"
+    assert _stretches(made).min() > 0.2
+
+
+def test_nothing_crosses_the_photos_border_but_slides_along_it() -> None:
+    everywhere = np.ones((GRID_SIZE, GRID_SIZE, 2), np.float32) * 5
+    grid = Grid(cell=1.0, x0=0.0, y0=-24.0)  # the photo's left border is the grid's
+    field = held_at_border(ObjectMotion([everywhere]), grid, (256, 1000)).backward[0]
+    assert not field[100:150, 0, 0].any() and (field[100:150, 0, 1] == 5).all()
+    assert (field[100:150, 30] == 5).all()
+    assert not field[24, 50:, 1].any() and (field[24, 50:, 0] == 5).all()
+
+
+def _animal() -> tuple[npt.NDArray[np.uint8], Bools]:
+    """A photo (H, W, 3) of a body with a dark line along it, and its left part alone."""
+    photo = np.full((SIDE, SIDE, 3), (40, 60, 50), np.uint8)
+    photo[90:170, 50:210] = (190, 150, 110)
+    photo[126:133, 50:210] = 10
+    head = np.zeros((SIDE, SIDE), np.bool_)
+    head[90:170, 50:120] = True
+    return photo, head
+
+
+def _last_frame(
+    photo: npt.NDArray[np.uint8], mask: Bools, way: float, **how: object
+) -> npt.NDArray[np.uint8]:
+    """The mask goes down by so many pixels."""
+    soft = mask.astype(np.float32)
+    plan = plan_crop(soft, model_size=64, travel=0, context=5.0)
+    frames = np.repeat(plan.extract(photo)[None], 4, axis=0)
+    displacement = np.zeros((4, 32, 32, 2), np.float32)
+    displacement[1:, ..., 1] = -way / SIDE
+    made = render(photo, soft, plan, frames, displacement, **how)  # type: ignore[arg-type]
+    last = photo.copy()
+    height, width = made.changed.shape
+    last[made.y : made.y + height, made.x : made.x + width] = made.frames[-1]
+    return last
+
+
+@pytest.mark.parametrize(
+    ("way", "in_place", "torn"), [(12.0, False, True), (12.0, True, False), (SHORT, False, False)]
+)
+def test_what_is_joined_is_torn_unless_the_motion_is_in_place_or_short(
+    way: float, in_place: bool, torn: bool
+) -> None:
+    photo, head = _animal()
+    last = _last_frame(photo, head, way, in_place=in_place)
+    line = last[95:165, 60:200].mean(axis=2).argmin(axis=0) + 95
+    assert line[:20].mean() - 126 == pytest.approx(way, abs=1.5), "the head has moved"
+    assert abs(line[-5:].astype(int) - 126).max() <= 3.5, "what is far away has not"
+    assert (np.abs(np.diff(line.astype(int))).max() > 6) == torn
+
+
+def test_no_pixel_of_what_is_fixed_changes() -> None:
+    photo, head = _animal()
+    photo = cv2.add(photo, np.random.default_rng(0).integers(0, 30, photo.shape).astype(np.uint8))
+    fixed = np.zeros((SIDE, SIDE), np.bool_)
+    fixed[:, 125:] = True
+    changed = (_last_frame(photo, head, 10, in_place=True, fixed=fixed) != photo).any(axis=2)
+    assert changed[:, :115].any() and not changed[fixed].any()
+    assert (_last_frame(photo, head, 10, in_place=True) != photo).any(axis=2)[fixed].any()
+
+
+def test_neither_another_region_nor_what_is_held_still_comes_along() -> None:
+    animator = Animator.from_pretrained("mini", device="cpu")
+    photo = np.random.default_rng(0).integers(0, 255, (96, 128, 3)).astype(np.uint8)
+    photo = cv2.GaussianBlur(photo, (0, 0), 2)
+    beside = Box(68, 20, 96, 80)
+
+    def changed(*others: Region, **held: object) -> bool:
+        regions = [Region(Box(40, 20, 64, 80), prompt="sway in the wind", strength=2), *others]
+        clip = animator.animate(photo, regions, num_frames=6, seed=0, **held)  # type: ignore[arg-type]
+        return bool((clip.frames != photo).any(axis=(0, 3))[30:70, 72:94].any())
+
+    assert changed(), "else the rest proves nothing"
+    assert not changed(hold_still=[HoldStill(beside)])
+    assert not changed(Region(beside, prompt="stay still", strength=0))
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        (("nod",), True),
+        (("sway", "shake"), True),
+        (("translate_left",), False),
+        (("sway", "rise"), False),
+    ],
+)
+def test_what_travels_is_not_in_place(asked: tuple[str, ...], expected: bool) -> None:
+    mask = np.ones((8, 8), np.float32)
+    plan = plan_crop(mask, model_size=64, travel=0, context=0.3)
+    region = Region(mask > 0, prompt="move")
+    reading = PromptReading(asked, understood=True)
+    assert RegionPlan(0, region, mask, plan, 1.0, 1.0, reading).in_place is expected
+    assert not RegionPlan(0, region, mask, plan, 1.0, 1.0).in_place, "nothing is known of it"
