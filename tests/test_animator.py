@@ -376,7 +376,7 @@ def test_who_nods_or_turns_the_head_moves_it_alone(
     alone: bool,
 ) -> None:
     finder = _HeadFinder()
-    monkeypatch.setattr(animator, "_head_finder", finder)
+    monkeypatch.setattr(animator.find_heads, "segmenter", finder)
     reading = PromptReading((motion,), understood=True)
     monkeypatch.setattr(animator_module, "read_prompt", lambda *_, **__: reading)
     animal, drawn = _mask(40, 30), _mask(40, 130)
@@ -399,7 +399,7 @@ def test_who_nods_or_turns_the_head_moves_it_alone(
 def test_a_head_alone_has_a_strength_of_its_own_unless_one_is_asked_for(
     animator: Animator, monkeypatch: pytest.MonkeyPatch, motion: str, share: float
 ) -> None:
-    monkeypatch.setattr(animator, "_head_finder", _HeadFinder())
+    monkeypatch.setattr(animator.find_heads, "segmenter", _HeadFinder())
     reading = PromptReading((motion,), understood=True)
     monkeypatch.setattr(animator_module, "read_prompt", lambda *_, **__: reading)
 
@@ -416,7 +416,7 @@ def test_a_head_alone_has_a_strength_of_its_own_unless_one_is_asked_for(
 def test_what_has_no_head_nods_as_a_whole(
     animator: Animator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(animator, "_head_finder", _HeadFinder())
+    monkeypatch.setattr(animator.find_heads, "segmenter", _HeadFinder())
     reading = PromptReading(("nod",), understood=True)
     monkeypatch.setattr(animator_module, "read_prompt", lambda *_, **__: reading)
     thing = _mask(70, 130)

@@ -20,7 +20,7 @@ LAYERS = (
     {"control", "image_prompts", "latent_codec", "pipeline_inputs", "rendering"},
     {"denoising"},
     {"pipeline"},
-    {"regional", "layering", "presets", "preview", "prompt_reading"},
+    {"regional", "layering", "heads", "presets", "preview", "prompt_reading"},
     {"recipes"},
     {"loading"},
     {"planning", "animator", "project", "restore", "client", "training", "evaluation"},

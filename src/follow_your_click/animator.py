@@ -16,9 +16,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -28,6 +28,7 @@ from PIL import Image
 from follow_your_click.about import package_version
 from follow_your_click.clip import Clip, Patch
 from follow_your_click.errors import RegionError, SettingsError
+from follow_your_click.heads import HeadFinder, nodding
 from follow_your_click.layering import beside, divided, kept_still, laid_over
 from follow_your_click.loading import find_model, load_pipeline, load_preset
 from follow_your_click.photo import photo_sha256, read_photo
@@ -51,9 +52,8 @@ from follow_your_click.prompt_reading import (
 from follow_your_click.region import HoldStill, Region, Selection
 from follow_your_click.region.json_forms import mask_to_png
 from follow_your_click.regional import RegionCondition, animate_regions
-from follow_your_click.rendering import Rendered, render
+from follow_your_click.rendering import CropPlan, Rendered, render
 from follow_your_click.segmentation import Segmenter
-from follow_your_click.segmentation.click import ClickSegmenter
 from follow_your_click.segmentation.registry import load_segmenter
 from follow_your_click.segmentation.resolve import check_masks, needs_segmenter, region_mask
 
@@ -138,8 +138,7 @@ class Animator:
         self.pipeline = pipeline
         self.preset = preset
         self.segmenter: Segmenter = load_segmenter() if segmenter is None else segmenter
-        self._head_finder: ClickSegmenter | None = None  # loaded for the first head
-        self._finding_heads = Lock()
+        self.find_heads = HeadFinder(str(pipeline.device))
 
     @classmethod
     def from_pretrained(
@@ -243,7 +242,7 @@ class Animator:
                         plan.mask,
                         window.window,
                         generated.frames,
-                        generated.displacements[number],
+                        _of_one_piece(generated.displacements[number], plan, window.window),
                         in_place=plan.in_place,
                         fixed=beside(plan.index, masks, held),
                         on_frame=run.frames("render", number * length, length * count),
@@ -367,48 +366,24 @@ class Animator:
             read_prompt(encoder, tokenizer, region.prompt, room=wider_side(mask))
             for region, mask in zip(regions, own, strict=True)
         ]
-        heads = self._heads(photo, regions, own, readings)
+        # Drawn masks and those of a granularity that was asked for mean themselves.
+        heads = self.find_heads(
+            photo,
+            [
+                mask if _may_be_of_a_head(region, reading) else None
+                for region, mask, reading in zip(regions, own, readings, strict=True)
+            ],
+        )
         plans = plan_regions(
             photo.shape[:2],
             regions,
-            [mask if head is None else head for mask, head in zip(own, heads, strict=True)],
+            own,
             readings,
             self.preset,
             num_frames=settings.num_frames,
-            heads=[head is not None for head in heads],
+            heads=heads,
         )
         return masks, plans, held
-
-    def _heads(
-        self,
-        photo: npt.NDArray[np.uint8],
-        regions: Sequence[Region],
-        masks: Sequence[npt.NDArray[np.float32]],
-        readings: Sequence[PromptReading | None],
-    ) -> list[npt.NDArray[np.float32] | None]:
-        """Where an animal or a person is to nod or to turn its head: the mask (H, W) of that; None for all other regions.
-
-        Drawn masks and those of a granularity that was asked for mean themselves.
-        """
-        wanted = [
-            reading is not None
-            and reading.of_a_head
-            and region.granularity is None
-            and needs_segmenter(region.without_mask())
-            for region, reading in zip(regions, readings, strict=True)
-        ]
-        if not any(wanted):
-            return [None] * len(regions)
-        with self._finding_heads:
-            if self._head_finder is None:
-                device = str(self.pipeline.device)
-                self._head_finder = ClickSegmenter.from_pretrained(device=device)
-            self._head_finder.set_image(photo)
-            found = [
-                self._head_finder.head(mask) if ask else None
-                for mask, ask in zip(masks, wanted, strict=True)
-            ]
-        return [None if head is None else head.astype(np.float32) for head in found]
 
     def _describe(
         self,
@@ -440,6 +415,26 @@ class Animator:
             "hold_still": [held.without_mask().to_json() for held in hold_still],
             **asdict(settings),
         }
+
+
+def _may_be_of_a_head(region: Region, reading: PromptReading | None) -> bool:
+    """Whether an animal or a person would do with its head alone what is asked for."""
+    clicked = region.granularity is None and needs_segmenter(region.without_mask())
+    return reading is not None and reading.of_a_head and clicked
+
+
+def _of_one_piece(
+    displacement: npt.NDArray[np.float32] | None, plan: RegionPlan, window: CropPlan
+) -> npt.NDArray[np.float32] | None:
+    """What is stated of a region in its window; a head that nods stays as it is."""
+    nods = plan.reading is not None and set(plan.reading.families) == {"nod"}
+    if displacement is None or plan.head is None or not nods:
+        return displacement
+    height, width = displacement.shape[1:3]
+    mask = cv2.resize(window.extract_mask(plan.mask), (width, height), interpolation=cv2.INTER_AREA)
+    x, y = plan.head.joint
+    joint = (x + 0.5 - window.x0) / window.side, (y + 0.5 - window.y0) / window.side
+    return nodding(displacement, np.asarray(mask, np.float32), joint)
 
 
 def _as_fields(displacement: torch.Tensor) -> npt.NDArray[np.float32]:

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from follow_your_click.heads import Head
 from follow_your_click.pace import pace
 from follow_your_click.presets import Preset
 from follow_your_click.prompt_reading import PromptReading
@@ -65,7 +66,7 @@ class RegionPlan:
         index: its place in the order in which the regions were given; a later one lies on top.
         strength: px per frame at a short side of 256 px of the photo.
         window_strength: the same motion in px per frame at 256 px of the window, as the model is told.
-        head: whether the mask is the head of what was selected, which alone moves.
+        head: the head of what was selected, which alone moves: its mask is the region's.
     """
 
     index: int
@@ -75,7 +76,7 @@ class RegionPlan:
     strength: float
     window_strength: float
     reading: PromptReading | None = None
-    head: bool = False
+    head: Head | None = None
 
     @property
     def in_place(self) -> bool:
@@ -90,7 +91,7 @@ class RegionPlan:
             "strength": round(self.strength, 4),
             "window_strength": round(self.window_strength, 4),
             "window": asdict(self.window),
-            "moves": "head" if self.head else "region",
+            "moves": "region" if self.head is None else "head",
         }
 
 
@@ -142,20 +143,22 @@ def plan_regions(
     preset: Preset,
     *,
     num_frames: int,
-    heads: Sequence[bool] | None = None,
+    heads: Sequence[Head | None] | None = None,
 ) -> list[RegionPlan]:
-    """A window and strengths for each region by itself; `shape` is the photo's (H, W), `heads` says whose mask is a head.
+    """A window and strengths for each region by itself; `shape` is the photo's (H, W), `heads` those that move alone.
 
     The window has room for an object that travels in a straight line at the asked strength. Where none is asked
     for, it is what the motion has by itself (`Preset.own_strength`), more or less by the prompt's words (`pace`).
     """
     plans = []
-    heads = [False] * len(regions) if heads is None else heads
+    heads = [None] * len(regions) if heads is None else heads
     for index, (region, mask, reading, head) in enumerate(
         zip(regions, masks, readings, heads, strict=True)
     ):
         own = preset.own_strength(reading.families if reading else ()) * pace(region.prompt)
-        if head and reading is not None:
+        if head is not None:
+            mask = head.mask
+        if head is not None and reading is not None:
             own *= min(HEAD_STRENGTHS[family] for family in reading.families)
         own = min(own, preset.max_window_strength)
         if reading is not None and STAYING.issuperset(reading.families):

@@ -4,7 +4,6 @@ Axes: L frames, H W photo rows and columns, h w rows and columns of the changed 
 pixels.
 """
 
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -29,6 +28,7 @@ from follow_your_click.rendering.elastic import (
     with_surroundings,
 )
 from follow_your_click.rendering.grid import (
+    THREADS,
     WINDOW_CELLS,
     Float32Array,
     Grid,
@@ -55,7 +55,6 @@ Box = tuple[int, int, int, int]
 
 # Rows of photo pixels composed at once: bounds the memory of a large window.
 STRIP_ROWS = 256
-THREADS = min(4, os.cpu_count() or 1)  # strips composed at the same time; each takes memory
 
 # How far the mask's edge may be off, in grid cells, and its limits in photo pixels; tuned.
 EDGE_CELLS = 2.0
@@ -342,7 +341,7 @@ def _compose(
     carried = cv2.remap(
         matte.colours, x, y, cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REFLECT_101
     ).astype(np.float32)
-    cover, reach = (_moved(values, x, y) for values in (source.alpha, source.reach))
+    cover = _moved(source.alpha, x, y)
     original = matte.alpha[here]
     presence = layers.presence[index]
     if presence.min() < 1:
@@ -351,6 +350,7 @@ def _compose(
     composed = carried
     if source.background is not None:
         area = np.s_[top - box[1] : bottom - box[1], left - box[0] : right - box[0]]
+        reach = _moved(source.reach, x, y)
         freed = np.maximum(matte.rim[here], matte.reach[here] * (1 - reach))
         behind = still + freed[..., None] * (source.background[area] - still)
         composed = behind + cover[..., None] * (carried - behind)

@@ -6,6 +6,8 @@ along, and nothing is uncovered that would have to be invented. The price is tha
 Axes: L frames, g rows and columns of cells of the working grid, 2 = (x, y).
 """
 
+from concurrent.futures import ThreadPoolExecutor
+
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +16,7 @@ from follow_your_click.rendering.grid import (
     COLUMNS,
     GRID_SIZE,
     ROWS,
+    THREADS,
     Float32Array,
     Grid,
     fill,
@@ -55,11 +58,13 @@ def with_surroundings(
     if fixed is not None and fixed.any():
         away = _distance(fixed)
         loose = smoothstep(away, 0, max(LEAST_REACH, PINNED * longest))[..., None]
-    fields = []
-    for field, cover in zip(motion.backward, moved, strict=True):
+
+    def made(field: Float32Array, cover: npt.NDArray[np.bool_]) -> Float32Array:
         around = _spread(field, cover, reach)
-        fields.append(around if loose is None else around * loose)
-    return ObjectMotion(fields)
+        return around if loose is None else around * loose
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        return ObjectMotion(list(pool.map(made, motion.backward, moved)))
 
 
 def longest_way(motion: ObjectMotion, mask: Float32Array) -> float:

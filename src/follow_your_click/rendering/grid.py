@@ -7,6 +7,7 @@ Axes: L frames, g = GRID_SIZE rows and columns of cells, C channels. Lengths are
 said otherwise.
 """
 
+import os
 from dataclasses import dataclass
 
 import cv2
@@ -22,6 +23,8 @@ RING_CELLS = 24
 GRID_SIZE = WINDOW_CELLS + 2 * RING_CELLS
 INNER = slice(RING_CELLS, RING_CELLS + WINDOW_CELLS)
 ROWS, COLUMNS = np.mgrid[0:GRID_SIZE, 0:GRID_SIZE].astype(np.float32)
+
+THREADS = min(4, os.cpu_count() or 1)  # strips or frames made at the same time; each takes memory
 
 # Coarsest level of `fill`: a 304-cell grid halved six times is 5 cells wide, so a value reaches
 # everywhere.

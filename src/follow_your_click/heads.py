@@ -1,0 +1,118 @@
+"""Heads: where an animal or a person has one, where it joins the body, and how it nods in one piece.
+
+Axis legend: H W rows and columns of the photo, L frames, h w rows and columns of positions in a window.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from threading import Lock
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from follow_your_click.segmentation.click import ClickSegmenter
+
+JOINING = 0.15  # of the square root of a head's area: how near the body is where they join
+# Times the way down that is stated: a head that is squeezed goes down by less than its parts move.
+MOST_GAIN = 2.0
+
+
+@dataclass(frozen=True, eq=False)
+class Head:
+    """A head of what a region selects.
+
+    Attributes:
+        mask: float32 (H, W), 0 or 1.
+        joint: x, y in the photo's pixels, the middle of where it joins the body.
+    """
+
+    mask: npt.NDArray[np.float32]
+    joint: tuple[float, float]
+
+
+class HeadFinder:
+    """Finds heads by the embedded click network, which is loaded for the first one. Threads may share it.
+
+    Args:
+        device: of the network.
+    """
+
+    def __init__(self, device: str) -> None:
+        self.device = device
+        self.segmenter: ClickSegmenter | None = None
+        self._lock = Lock()
+
+    def __call__(
+        self, photo: npt.NDArray[np.uint8], masks: Sequence[npt.NDArray[np.float32] | None]
+    ) -> list[Head | None]:
+        """The heads in masks (H, W) of a photo (H, W, 3); None where there is no mask, or no head in it."""
+        if all(mask is None for mask in masks):
+            return [None] * len(masks)
+        with self._lock:
+            if self.segmenter is None:
+                self.segmenter = ClickSegmenter.from_pretrained(device=self.device)
+            self.segmenter.set_image(photo)
+            return [None if mask is None else self._head(self.segmenter, mask) for mask in masks]
+
+    def _head(self, segmenter: ClickSegmenter, mask: npt.NDArray[np.float32]) -> Head | None:
+        found = segmenter.head(mask)
+        if found is None:
+            return None
+        head = _largest_piece(found)
+        return Head(head.astype(np.float32), _joint(head, mask > 0.5))
+
+
+def _largest_piece(found: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """What hangs together in (H, W); a head is one piece."""
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(found.astype(np.uint8))
+    return np.asarray(labels == 1 + stats[1:count, cv2.CC_STAT_AREA].argmax())
+
+
+def _joint(head: npt.NDArray[np.bool_], selected: npt.NDArray[np.bool_]) -> tuple[float, float]:
+    """The middle (x, y) of what of a head (H, W) is near the rest of what is selected; of the head, if nothing is."""
+    body = (selected & ~head).astype(np.uint8)
+    reach = max(1, round(JOINING * float(np.sqrt(head.sum()))))
+    near = cv2.dilate(body, np.ones((2 * reach + 1,) * 2, np.uint8)) > 0
+    rows, columns = np.nonzero(head & near if (head & near).any() else head)
+    return float(columns.mean()), float(rows.mean())
+
+
+def nodding(
+    displacement: npt.NDArray[np.float32],
+    mask: npt.NDArray[np.float32],
+    joint: tuple[float, float],
+) -> npt.NDArray[np.float32]:
+    """A stated nod as that of one piece: a head seen from the side turns about its neck, one seen from the front goes down.
+
+    Networks learn from nods that squeeze: the top goes down and the chin stays. How far and when the head goes is kept.
+
+    Args:
+        displacement: float32 (L, h, w, 2), from each position to where it came from, (x, y) in shares of the window.
+        mask: float32 (h, w), the head in frame 0.
+        joint: (x, y), where it joins the body, in shares of the window.
+    """
+    height, width = mask.shape
+    x, y = np.meshgrid((np.arange(width) + 0.5) / width, (np.arange(height) + 0.5) / height)
+    share = mask / max(float(mask.sum()), 1e-6)
+    reach = float((x * share).sum()) - joint[0], float((y * share).sum()) - joint[1]
+    length = max(float(np.hypot(*reach)), 1e-3)
+    aside = reach[0] / length
+
+    def turned(way: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
+        """The head's middle goes down by so much in each frame (L,)."""
+        turn = np.sign(aside) * aside**2 * way / length
+        cosine, sine = np.cos(turn)[:, None, None], np.sin(turn)[:, None, None]
+        to_x, to_y = x - joint[0], y - joint[1]
+        from_y = to_y - ((1 - aside**2) * way)[:, None, None]
+        before = cosine * to_x + sine * from_y - to_x, cosine * from_y - sine * to_x - to_y
+        return np.stack(before, axis=3).astype(np.float32)
+
+    def speed(fields: npt.NDArray[np.float32]) -> float:
+        return float((np.linalg.norm(np.diff(fields, axis=0), axis=3) * share).sum())
+
+    way = -(displacement[..., 1] * share).sum(axis=(1, 2))
+    gain = speed(displacement) / max(speed(turned(way)), 1e-6)
+    return turned(min(gain, MOST_GAIN) * way)

@@ -1,0 +1,107 @@
+"""Heads: one piece, joined to the body at the neck, that nods without being squeezed."""
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from follow_your_click.heads import HeadFinder, nodding
+
+SIDE = 64
+Bools = npt.NDArray[np.bool_]
+
+
+def _area(left: int, right: int, top: int, bottom: int) -> Bools:
+    area = np.zeros((SIDE, SIDE), np.bool_)
+    area[top:bottom, left:right] = True
+    return area
+
+
+class _Segmenter:
+    """Says what it was told to say."""
+
+    def __init__(self, head: Bools | None) -> None:
+        self.found, self.photos = head, 0
+
+    def set_image(self, image: object) -> None:
+        self.photos += 1
+
+    def head(self, mask: npt.NDArray[np.float32]) -> Bools | None:
+        return self.found
+
+
+def _finder(head: Bools | None) -> HeadFinder:
+    finder = HeadFinder("cpu")
+    finder.segmenter = _Segmenter(head)  # type: ignore[assignment]
+    return finder
+
+
+PHOTO = np.zeros((SIDE, SIDE, 3), np.uint8)
+BODY = _area(20, 60, 20, 50)
+
+
+def test_a_head_is_one_piece_and_joins_where_the_body_begins() -> None:
+    head = _area(8, 24, 18, 34)
+    finder = _finder(head | _area(55, 60, 44, 50))
+    selected = (BODY | head).astype(np.float32)
+    none, found = finder(PHOTO, [None, selected])
+    assert none is None and found is not None
+    np.testing.assert_array_equal(found.mask > 0, head)
+    assert 20 < found.joint[0] < 25 and 18 < found.joint[1] < 34
+    assert _finder(None)(PHOTO, [selected]) == [None]
+
+
+def test_no_network_is_asked_where_nobody_nods() -> None:
+    finder = _finder(None)
+    assert finder(PHOTO, [None, None]) == [None, None]
+    assert finder.segmenter is not None and finder.segmenter.photos == 0  # type: ignore[attr-defined]
+
+
+def _squeezed(mask: Bools) -> npt.NDArray[np.float32]:
+    """A nod as networks learn it, (L, h, w, 2): the top of what is in the mask goes down and comes back, its foot stays."""
+    rows = np.nonzero(mask.any(axis=1))[0]
+    share = np.clip((rows.max() - np.arange(SIDE)) / np.ptp(rows), 0, 1)
+    course = 0.06 * (1 - np.cos(2 * np.pi * np.arange(16) / 15)) / 2
+    fields = np.zeros((16, SIDE, SIDE, 2))
+    fields[..., 1] = -course[:, None, None] * share[:, None]
+    return fields.astype(np.float32)
+
+
+def _came_from(
+    field: npt.NDArray[np.float32], place: tuple[float, float]
+) -> npt.NDArray[np.float32]:
+    column, row = int(place[0] * SIDE), int(place[1] * SIDE)
+    return field[row, column]
+
+
+@pytest.mark.parametrize("side", [-1, 1])
+def test_a_head_seen_from_the_side_turns_about_its_neck(side: int) -> None:
+    mask = _area(4, 24, 20, 36) if side < 0 else _area(40, 60, 20, 36)
+    joint = (24.0 / SIDE, 28.0 / SIDE) if side < 0 else (40.0 / SIDE, 28.0 / SIDE)
+    lowest = nodding(_squeezed(mask), mask.astype(np.float32), joint)[8]
+    assert np.abs(_came_from(lowest, joint)).max() < 0.01, "the neck stays"
+    snout = joint[0] + side * 18 / SIDE, joint[1] + 4 / SIDE
+    assert _came_from(lowest, snout)[1] < -0.04, "the snout comes from above"
+
+
+def test_a_head_seen_from_the_front_goes_down_as_it_is() -> None:
+    mask = _area(22, 42, 10, 34)
+    lowest = nodding(_squeezed(mask), mask.astype(np.float32), (0.5, 34 / SIDE))[8][mask]
+    assert np.ptp(lowest[:, 1]) < 1e-3 and lowest[:, 1].mean() < -0.02
+
+
+def test_a_nod_is_as_fast_as_stated_and_comes_back() -> None:
+    mask = _area(4, 24, 20, 36)
+    stated = _squeezed(mask)
+    made = nodding(stated, mask.astype(np.float32), (24 / SIDE, 28 / SIDE))
+
+    def speed(fields: npt.NDArray[np.float32]) -> float:
+        return float(np.linalg.norm(np.diff(fields, axis=0), axis=3)[:, mask].mean())
+
+    assert speed(made) == pytest.approx(speed(stated), rel=0.02)
+    assert not made[0].any() and np.abs(made[-1]).max() < 1e-6
+
+
+def test_what_is_not_stated_to_move_stays() -> None:
+    mask = _area(4, 24, 20, 36)
+    still = np.zeros((4, SIDE, SIDE, 2), np.float32)
+    assert not nodding(still, mask.astype(np.float32), (0.5, 0.5)).any()
