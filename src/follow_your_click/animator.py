@@ -250,7 +250,7 @@ class Animator:
                     rendered[plan.index] = kept_still(made, photo, held)
         patches: list[Patch] = []
         for index in sorted(rendered):
-            patches.append(laid_over(rendered[index], patches))
+            patches.append(laid_over(rendered[index], patches, photo))
         return Clip(
             background=photo,
             patches=tuple(patches),

@@ -60,8 +60,8 @@ def kept_still(
     return replace(rendered, frames=frames, changed=rendered.changed & ~here, alpha=alpha)
 
 
-def laid_over(rendered: Rendered, earlier: Sequence[Patch]) -> Patch:
-    """A rendered patch that shows, where it changes nothing, the patches that lie below it."""
+def laid_over(rendered: Rendered, earlier: Sequence[Patch], photo: npt.NDArray[np.uint8]) -> Patch:
+    """A rendered patch with the patches that lie below it, where it changes nothing and where its object is not."""
     frames, alpha = rendered.frames, rendered.alpha
     height, width = frames.shape[1:3]
     still = ~rendered.changed
@@ -73,10 +73,11 @@ def laid_over(rendered: Rendered, earlier: Sequence[Patch]) -> Patch:
             continue
         here = np.s_[top - rendered.y : bottom - rendered.y, left - rendered.x : right - rendered.x]
         there = np.s_[:, top - patch.y : bottom - patch.y, left - patch.x : right - patch.x]
+        below = patch.frames[there]
+        moves = (below != photo[top:bottom, left:right]).any(axis=3)
+        shown = still[here] | (moves & (rendered.alpha[:, *here] == 0))
         frames = frames.copy()
-        frames[:, *here] = np.where(
-            still[here][None, ..., None], patch.frames[there], frames[:, *here]
-        )
+        frames[:, *here] = np.where(shown[..., None], below, frames[:, *here])
         if patch.alpha is not None:
             alpha = alpha.copy()
             alpha[:, *here] = np.maximum(alpha[:, *here], patch.alpha[there])

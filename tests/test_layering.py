@@ -1,0 +1,38 @@
+"""Which pixel belongs to whom: what lies below shows wherever the object above is not."""
+
+import numpy as np
+
+from follow_your_click.clip import Patch
+from follow_your_click.layering import beside, laid_over
+from follow_your_click.rendering import Rendered
+
+PHOTO = np.zeros((6, 10, 3), np.uint8)
+
+
+def test_a_region_takes_neither_the_others_along_nor_what_is_held() -> None:
+    masks = [np.eye(3, dtype=np.float32)[[row]] for row in range(3)]
+    held = np.array([[False, False, False]])
+    assert beside(1, masks, held).tolist() == [[True, False, True]]
+    assert beside(0, masks[:1], held).tolist() == [[False, False, False]]
+    assert beside(0, masks[:1], ~held).all()
+
+
+def test_an_object_below_is_seen_where_only_surroundings_stir_above() -> None:
+    below = np.full((2, 6, 10, 3), 0, np.uint8)
+    below[1, :, 2:5] = 50  # the object below comes in
+    above = np.zeros((2, 6, 10, 3), np.uint8)
+    above[1] = 200  # the object above in the columns from 4 on, its surroundings before
+    alpha = np.zeros((2, 6, 10), np.uint8)
+    alpha[:, :, 4:] = 255
+    changed = np.ones((6, 10), np.bool_)
+    patch = laid_over(Rendered(0, 0, above, changed, alpha), [Patch(0, 0, below)], PHOTO)
+    assert patch.frames[1, 0, :, 0].tolist() == [200, 200, 50, 50, *[200] * 6]
+
+
+def test_where_nothing_changes_above_what_lies_below_is_seen() -> None:
+    below = np.full((1, 2, 3, 3), 50, np.uint8)
+    above = np.zeros((1, 6, 10, 3), np.uint8)
+    alpha = np.full((1, 6, 10), 255, np.uint8)
+    made = Rendered(0, 0, above, np.zeros((6, 10), np.bool_), alpha)
+    patch = laid_over(made, [Patch(4, 1, below)], PHOTO)
+    assert (patch.frames[0, 1:3, 4:7] == 50).all() and patch.frames.sum() == 50 * 18
