@@ -155,10 +155,16 @@ def test_of_two_overlapping_regions_the_later_lies_on_top(
     upper = animator.animate(photo, regions[1:], **SHORT)
     left_over = Region(masks[0] & ~masks[1], prompt="drift left", strength=2.0)
     lower = animator.animate(photo, [left_over], **SHORT)
-    on_top = (upper.frames != photo).any(axis=(0, 3))
-    np.testing.assert_array_equal(both.frames[:, on_top], upper.frames[:, on_top])
-    np.testing.assert_array_equal(both.frames[:, ~on_top], lower.frames[:, ~on_top])
-    assert (lower.frames[:, ~on_top] != photo[~on_top]).any(), "the lower one shows beside it"
+    (patch,) = upper.patches
+    assert patch.alpha is not None
+    on_top = np.zeros(both.frames.shape[:3], np.bool_)
+    _, height, width = patch.alpha.shape
+    on_top[:, patch.y : patch.y + height, patch.x : patch.x + width] = patch.alpha > 0
+    below = (lower.frames != photo).any(axis=3) & ~on_top
+    assert on_top.any() and below.any()
+    np.testing.assert_array_equal(both.frames[on_top], upper.frames[on_top])
+    np.testing.assert_array_equal(both.frames[below], lower.frames[below])
+    np.testing.assert_array_equal(both.frames[~below], upper.frames[~below])
 
 
 def test_strength_is_told_to_the_model_in_units_of_its_window(

@@ -4,7 +4,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from follow_your_click.heads import HeadFinder, nodding
+from follow_your_click.heads import Head, HeadFinder, nodding
+from follow_your_click.rendering import CropPlan
 
 SIDE = 64
 Bools = npt.NDArray[np.bool_]
@@ -56,6 +57,16 @@ def test_no_network_is_asked_where_nobody_nods() -> None:
     assert finder.segmenter is not None and finder.segmenter.photos == 0  # type: ignore[attr-defined]
 
 
+def _nodding(
+    fields: npt.NDArray[np.float32], mask: Bools, joint: tuple[float, float]
+) -> npt.NDArray[np.float32]:
+    """In a window that starts beside the photo, a joint in its shares."""
+    photo = np.zeros((90, 90), np.float32)
+    photo[5 : 5 + SIDE, 10 : 10 + SIDE] = mask
+    window = CropPlan(10, 5, SIDE, 64)
+    return nodding(fields, Head(photo, (10 + SIDE * joint[0] - 0.5, 4.5 + SIDE * joint[1])), window)
+
+
 def _squeezed(mask: Bools) -> npt.NDArray[np.float32]:
     """A nod as networks learn it, (L, h, w, 2): the top of what is in the mask goes down and comes back, its foot stays."""
     rows = np.nonzero(mask.any(axis=1))[0]
@@ -77,7 +88,7 @@ def _came_from(
 def test_a_head_seen_from_the_side_turns_about_its_neck(side: int) -> None:
     mask = _area(4, 24, 20, 36) if side < 0 else _area(40, 60, 20, 36)
     joint = (24.0 / SIDE, 28.0 / SIDE) if side < 0 else (40.0 / SIDE, 28.0 / SIDE)
-    lowest = nodding(_squeezed(mask), mask.astype(np.float32), joint)[8]
+    lowest = _nodding(_squeezed(mask), mask, joint)[8]
     assert np.abs(_came_from(lowest, joint)).max() < 0.01, "the neck stays"
     snout = joint[0] + side * 18 / SIDE, joint[1] + 4 / SIDE
     assert _came_from(lowest, snout)[1] < -0.04, "the snout comes from above"
@@ -85,14 +96,14 @@ def test_a_head_seen_from_the_side_turns_about_its_neck(side: int) -> None:
 
 def test_a_head_seen_from_the_front_goes_down_as_it_is() -> None:
     mask = _area(22, 42, 10, 34)
-    lowest = nodding(_squeezed(mask), mask.astype(np.float32), (0.5, 34 / SIDE))[8][mask]
+    lowest = _nodding(_squeezed(mask), mask, (0.5, 34 / SIDE))[8][mask]
     assert np.ptp(lowest[:, 1]) < 1e-3 and lowest[:, 1].mean() < -0.02
 
 
 def test_a_nod_is_as_fast_as_stated_and_comes_back() -> None:
     mask = _area(4, 24, 20, 36)
     stated = _squeezed(mask)
-    made = nodding(stated, mask.astype(np.float32), (24 / SIDE, 28 / SIDE))
+    made = _nodding(stated, mask, (24 / SIDE, 28 / SIDE))
 
     def speed(fields: npt.NDArray[np.float32]) -> float:
         return float(np.linalg.norm(np.diff(fields, axis=0), axis=3)[:, mask].mean())
@@ -104,4 +115,4 @@ def test_a_nod_is_as_fast_as_stated_and_comes_back() -> None:
 def test_what_is_not_stated_to_move_stays() -> None:
     mask = _area(4, 24, 20, 36)
     still = np.zeros((4, SIDE, SIDE, 2), np.float32)
-    assert not nodding(still, mask.astype(np.float32), (0.5, 0.5)).any()
+    assert not _nodding(still, mask, (0.5, 0.5)).any()

@@ -27,12 +27,3 @@ def test_an_object_below_is_seen_where_only_surroundings_stir_above() -> None:
     changed = np.ones((6, 10), np.bool_)
     patch = laid_over(Rendered(0, 0, above, changed, alpha), [Patch(0, 0, below)], PHOTO)
     assert patch.frames[1, 0, :, 0].tolist() == [200, 200, 50, 50, *[200] * 6]
-
-
-def test_where_nothing_changes_above_what_lies_below_is_seen() -> None:
-    below = np.full((1, 2, 3, 3), 50, np.uint8)
-    above = np.zeros((1, 6, 10, 3), np.uint8)
-    alpha = np.full((1, 6, 10), 255, np.uint8)
-    made = Rendered(0, 0, above, np.zeros((6, 10), np.bool_), alpha)
-    patch = laid_over(made, [Patch(4, 1, below)], PHOTO)
-    assert (patch.frames[0, 1:3, 4:7] == 50).all() and patch.frames.sum() == 50 * 18

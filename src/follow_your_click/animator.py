@@ -18,7 +18,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -28,7 +27,7 @@ from PIL import Image
 from follow_your_click.about import package_version
 from follow_your_click.clip import Clip, Patch
 from follow_your_click.errors import RegionError, SettingsError
-from follow_your_click.heads import HeadFinder, nodding
+from follow_your_click.heads import HeadFinder, may_be_of_a_head, nodding
 from follow_your_click.layering import beside, divided, kept_still, laid_over
 from follow_your_click.loading import find_model, load_pipeline, load_preset
 from follow_your_click.photo import photo_sha256, read_photo
@@ -44,7 +43,6 @@ from follow_your_click.planning import (
 from follow_your_click.presets import Preset
 from follow_your_click.preview import Preview, ShowFrames, few_frames
 from follow_your_click.prompt_reading import (
-    PromptReading,
     read_prompt,
     readings_for_settings,
     wider_side,
@@ -242,7 +240,7 @@ class Animator:
                         plan.mask,
                         window.window,
                         generated.frames,
-                        _of_one_piece(generated.displacements[number], plan, window.window),
+                        _stated(generated.displacements[number], plan, window.window),
                         in_place=plan.in_place,
                         fixed=beside(plan.index, masks, held),
                         on_frame=run.frames("render", number * length, length * count),
@@ -366,11 +364,10 @@ class Animator:
             read_prompt(encoder, tokenizer, region.prompt, room=wider_side(mask))
             for region, mask in zip(regions, own, strict=True)
         ]
-        # Drawn masks and those of a granularity that was asked for mean themselves.
         heads = self.find_heads(
             photo,
             [
-                mask if _may_be_of_a_head(region, reading) else None
+                mask if may_be_of_a_head(region, reading) else None
                 for region, mask, reading in zip(regions, own, readings, strict=True)
             ],
         )
@@ -417,24 +414,13 @@ class Animator:
         }
 
 
-def _may_be_of_a_head(region: Region, reading: PromptReading | None) -> bool:
-    """Whether an animal or a person would do with its head alone what is asked for."""
-    clicked = region.granularity is None and needs_segmenter(region.without_mask())
-    return reading is not None and reading.of_a_head and clicked
-
-
-def _of_one_piece(
+def _stated(
     displacement: npt.NDArray[np.float32] | None, plan: RegionPlan, window: CropPlan
 ) -> npt.NDArray[np.float32] | None:
-    """What is stated of a region in its window; a head that nods stays as it is."""
-    nods = plan.reading is not None and set(plan.reading.families) == {"nod"}
-    if displacement is None or plan.head is None or not nods:
+    """What is stated of a region in a window, of a head that nods as of one piece."""
+    if displacement is None or plan.head is None or not plan.nods:
         return displacement
-    height, width = displacement.shape[1:3]
-    mask = cv2.resize(window.extract_mask(plan.mask), (width, height), interpolation=cv2.INTER_AREA)
-    x, y = plan.head.joint
-    joint = (x + 0.5 - window.x0) / window.side, (y + 0.5 - window.y0) / window.side
-    return nodding(displacement, np.asarray(mask, np.float32), joint)
+    return nodding(displacement, plan.head, window)
 
 
 def _as_fields(displacement: torch.Tensor) -> npt.NDArray[np.float32]:

@@ -13,7 +13,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from follow_your_click.prompt_reading import PromptReading
+from follow_your_click.region import Region
+from follow_your_click.rendering.crop import CropPlan
 from follow_your_click.segmentation.click import ClickSegmenter
+from follow_your_click.segmentation.resolve import needs_segmenter
 
 JOINING = 0.15  # of the square root of a head's area: how near the body is where they join
 # Times the way down that is stated: a head that is squeezed goes down by less than its parts move.
@@ -65,6 +69,15 @@ class HeadFinder:
         return Head(head.astype(np.float32), _joint(head, mask > 0.5))
 
 
+def may_be_of_a_head(region: Region, reading: PromptReading | None) -> bool:
+    """Whether an animal or a person would do with its head alone what a region's prompt asks for.
+
+    Drawn masks and those of a granularity that was asked for mean themselves.
+    """
+    clicked = region.granularity is None and needs_segmenter(region.without_mask())
+    return reading is not None and reading.of_a_head and clicked
+
+
 def _largest_piece(found: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
     """What hangs together in (H, W); a head is one piece."""
     count, labels, stats, _ = cv2.connectedComponentsWithStats(found.astype(np.uint8))
@@ -81,9 +94,7 @@ def _joint(head: npt.NDArray[np.bool_], selected: npt.NDArray[np.bool_]) -> tupl
 
 
 def nodding(
-    displacement: npt.NDArray[np.float32],
-    mask: npt.NDArray[np.float32],
-    joint: tuple[float, float],
+    displacement: npt.NDArray[np.float32], head: Head, window: CropPlan
 ) -> npt.NDArray[np.float32]:
     """A stated nod as that of one piece: a head seen from the side turns about its neck, one seen from the front goes down.
 
@@ -91,11 +102,16 @@ def nodding(
 
     Args:
         displacement: float32 (L, h, w, 2), from each position to where it came from, (x, y) in shares of the window.
-        mask: float32 (h, w), the head in frame 0.
-        joint: (x, y), where it joins the body, in shares of the window.
+        head: in the photo.
+        window: of the displacement.
     """
-    height, width = mask.shape
+    height, width = displacement.shape[1:3]
+    mask = cv2.resize(window.extract_mask(head.mask), (width, height), interpolation=cv2.INTER_AREA)
     x, y = np.meshgrid((np.arange(width) + 0.5) / width, (np.arange(height) + 0.5) / height)
+    joint = [
+        (place + 0.5 - first) / window.side
+        for place, first in zip(head.joint, (window.x0, window.y0), strict=True)
+    ]
     share = mask / max(float(mask.sum()), 1e-6)
     reach = float((x * share).sum()) - joint[0], float((y * share).sum()) - joint[1]
     length = max(float(np.hypot(*reach)), 1e-3)

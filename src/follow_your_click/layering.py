@@ -61,10 +61,9 @@ def kept_still(
 
 
 def laid_over(rendered: Rendered, earlier: Sequence[Patch], photo: npt.NDArray[np.uint8]) -> Patch:
-    """A rendered patch with the patches that lie below it, where it changes nothing and where its object is not."""
+    """A rendered patch with what moves in the patches below it, wherever its own object is not."""
     frames, alpha = rendered.frames, rendered.alpha
     height, width = frames.shape[1:3]
-    still = ~rendered.changed
     for patch in earlier:
         left, top = max(patch.x, rendered.x), max(patch.y, rendered.y)
         right = min(patch.x + patch.frames.shape[2], rendered.x + width)
@@ -75,7 +74,7 @@ def laid_over(rendered: Rendered, earlier: Sequence[Patch], photo: npt.NDArray[n
         there = np.s_[:, top - patch.y : bottom - patch.y, left - patch.x : right - patch.x]
         below = patch.frames[there]
         moves = (below != photo[top:bottom, left:right]).any(axis=3)
-        shown = still[here] | (moves & (rendered.alpha[:, *here] == 0))
+        shown = moves & (rendered.alpha[:, *here] == 0)
         frames = frames.copy()
         frames[:, *here] = np.where(shown[..., None], below, frames[:, *here])
         if patch.alpha is not None:

@@ -83,6 +83,11 @@ class RegionPlan:
         """Whether the object stays where it is, as far as is known."""
         return self.reading is not None and IN_PLACE.issuperset(self.reading.families)
 
+    @property
+    def nods(self) -> bool:
+        """Whether a nod is all that it does."""
+        return self.reading is not None and set(self.reading.families) == {"nod"}
+
     def to_json(self) -> dict[str, Any]:
         """What of it belongs into a clip's settings."""
         return {
