@@ -126,6 +126,8 @@ def test_the_clip_goes_where_there_is_room(photo_and_mask):
         ("float", "Read as: drift to where there is room"),
         ("float to the left", "Read as: drift left"),
         ("rise and spin", "Read as: (rise and spin|spin and rise)"),
+        ("rocks back and forth, as though somebody just got up from it", "Read as: rock"),
+        ("I would like it to rise and spin", "Read as: (rise and spin|spin and rise)"),
         ("nods", "Read as: nod, the head alone if it has one"),
         ("nods and sways", "Read as: (nod and sway|sway and nod)"),
         ("blink twice", "No motion that mini knows; the nearest is: [a-z ]+"),
