@@ -33,11 +33,13 @@ _JOINED = re.compile(
     re.IGNORECASE,
 )
 """What stands in a prompt that asks for two motions at once."""
-_COMPARISON = re.compile(
-    r"\bas (if|though)\b.*|(?<!would )(?<!\bi )(?<!'d )(?<!looks )(?<!look )\blike\b.*",
+_NO_JOINT = re.compile(
+    r"\b(back(ward)?s? (and|n|&) for(th|wards?)|to (and|n|&) fro|up(wards?)? (and|n|&) down(wards?)?|left (and|n|&) right"
+    r"|right (and|n|&) left|in (and|n|&) out|side and side|this way and that|here and there|now and then|(?P<word>\w+) (and|n|&) (?P=word))\b"
+    r"|[\s,;]*\bas (if|though)\b.*|[\s,;]*(?<!would )(?<!\bi )(?<!'d )(?<!looks )(?<!look )\blike\b.*",
     re.IGNORECASE | re.DOTALL,
 )
-"""What only says how: "rock as if somebody just got up"."""
+"""Of these, what asks for no second one: "back and forth", "on and on", "rock as if somebody just got up"."""
 _OPEN = {"translate_left": "translate_right", "drift_left": "drift_right"}
 """What travel is read as that names no side, and what it is on the other side."""
 _SIDED = re.compile(r"\b(left|right|east|west)", re.IGNORECASE)
@@ -151,7 +153,7 @@ def _asked(
     shares, indices = logits[:-1].softmax(dim=0).topk(2)
     one, other = (names[int(index)] for index in indices)
     travels = all(name.startswith(_TRAVELS) for name in (one, other))
-    joined = understood and not travels and _JOINED.search(_COMPARISON.sub("", prompt))
+    joined = understood and not travels and _JOINED.search(_NO_JOINT.sub("", prompt))
     two = joined and shares[1] > _SECOND_SHARE * shares[0]
     return ([one, other] if two else [one]), understood
 
