@@ -129,6 +129,7 @@ def test_the_clip_goes_where_there_is_room(photo_and_mask):
         ("Rocks back and forth, as though somebody just got up from it.", "Read as: rock"),
         ("thurible going back and forth", "Read as: swing"),
         ("waterwheel rolls and rolls", "Read as: spin"),
+        ("rise like a balloon and spin", "Read as: (rise and spin|spin and rise)"),
         ("I would like it to rise and spin", "Read as: (rise and spin|spin and rise)"),
         ("nods", "Read as: nod, the head alone if it has one"),
         ("nods and sways", "Read as: (nod and sway|sway and nod)"),

@@ -36,7 +36,8 @@ _JOINED = re.compile(
 _NO_JOINT = re.compile(
     r"\b(back(ward)?s? (and|n|&) for(th|wards?)|to (and|n|&) fro|up(wards?)? (and|n|&) down(wards?)?|left (and|n|&) right"
     r"|right (and|n|&) left|in (and|n|&) out|side and side|this way and that|here and there|now and then|(?P<word>\w+) (and|n|&) (?P=word))\b"
-    r"|[\s,;]*\bas (if|though)\b.*|[\s,;]*(?<!would )(?<!\bi )(?<!'d )(?<!looks )(?<!look )\blike\b.*",
+    r"|[\s,;]*\b(as (if|though)|(?<!would )(?<!\bi )(?<!'d )(?<!looks )(?<!look )like)\b"
+    r"((?!\b(and|n|while|whilst|but|also|plus|then|with)\b)[^,&+])*",
     re.IGNORECASE | re.DOTALL,
 )
 """Of these, what asks for no second one: "back and forth", "on and on", "rock as if somebody just got up"."""
@@ -153,7 +154,7 @@ def _asked(
     shares, indices = logits[:-1].softmax(dim=0).topk(2)
     one, other = (names[int(index)] for index in indices)
     travels = all(name.startswith(_TRAVELS) for name in (one, other))
-    joined = understood and not travels and _JOINED.search(_NO_JOINT.sub("", prompt))
+    joined = understood and not travels and _JOINED.search(_NO_JOINT.sub(" ", prompt))
     two = joined and shares[1] > _SECOND_SHARE * shares[0]
     return ([one, other] if two else [one]), understood
 
