@@ -31,7 +31,7 @@ from follow_your_click.photo import read_photo
 from follow_your_click.planning import CONTEXT
 from follow_your_click.rendering.crop import plan_crop
 from follow_your_click.rendering.elastic import held_at_border, with_surroundings
-from follow_your_click.rendering.grid import COLUMNS, ROWS, Grid, grid_mask, ring_taper, warp
+from follow_your_click.rendering.grid import COLUMNS, ROWS, grid_mask, ring_taper, warp
 from follow_your_click.rendering.motion import ObjectMotion
 
 MODEL_SIZE = 256
@@ -65,7 +65,7 @@ def measured(shape: tuple[int, int], mask: npt.NDArray[np.bool_]) -> dict[str, l
     found = {}
     for name, stated in motions(coarse > 0.5).items():
         motion = with_surroundings(ObjectMotion([stated * taper]), coarse)
-        field = held_at_border(motion, Grid.of(plan), shape).backward[0]
+        field = held_at_border(motion, plan, shape).backward[0]
         inside = warp(coarse, field) > 0.5
         grown = cv2.dilate(inside.astype(np.uint8), np.ones((2 * MARGIN + 1,) * 2, np.uint8)) > 0
         speed = np.linalg.norm(field, axis=2)

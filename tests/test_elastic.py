@@ -8,9 +8,9 @@ import pytest
 from follow_your_click import Animator, Box, HoldStill, Region
 from follow_your_click.planning import RegionPlan
 from follow_your_click.prompt_reading import PromptReading
-from follow_your_click.rendering import plan_crop, render
+from follow_your_click.rendering import CropPlan, plan_crop, render
 from follow_your_click.rendering.elastic import SHORT, held_at_border, with_surroundings
-from follow_your_click.rendering.grid import COLUMNS, GRID_SIZE, ROWS, Float32Array, Grid
+from follow_your_click.rendering.grid import COLUMNS, GRID_SIZE, ROWS, Float32Array
 from follow_your_click.rendering.motion import ObjectMotion
 
 SIDE = 256
@@ -65,11 +65,11 @@ def test_what_is_fixed_stays_and_the_object_stays_joined_to_it() -> None:
 
 def test_nothing_crosses_the_photos_border_but_slides_along_it() -> None:
     everywhere = np.ones((GRID_SIZE, GRID_SIZE, 2), np.float32) * 5
-    grid = Grid(cell=1.0, x0=0.0, y0=-24.0)  # the photo's left border is the grid's
-    field = held_at_border(ObjectMotion([everywhere]), grid, (256, 1000)).backward[0]
-    assert not field[100:150, 0, 0].any() and (field[100:150, 0, 1] == 5).all()
-    assert (field[100:150, 30] == 5).all()
-    assert not field[24, 50:, 1].any() and (field[24, 50:, 0] == 5).all()
+    plan = CropPlan(0, 300, 256, 64)  # a cell is a pixel; the window's left border is the photo's
+    field = held_at_border(ObjectMotion([everywhere]), plan, (1000, 1000)).backward[0]
+    assert not field[100:150, 24, 0].any() and (field[100:150, 24, 1] == 5).all()
+    assert (field[100:150, 60] == 5).all()
+    assert not field[0].any() and not field[-1].any() and not field[:, -1].any(), "the grid's end"
 
 
 def _animal() -> tuple[npt.NDArray[np.uint8], Bools]:

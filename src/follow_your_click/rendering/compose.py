@@ -149,7 +149,7 @@ def render(
         motion = stated_motion(displacement, taper)
         elastic = in_place or longest_way(motion, coarse_mask) <= SHORT
         if elastic:
-            motion = _in_place(motion, coarse_mask, plan, grid, shape, fixed)
+            motion = _in_place(motion, coarse_mask, plan, shape, fixed)
         layers = carried_layers(_stirred(motion) if elastic else coarse_mask, motion)
     else:
         noise = noise_floor(frames, coarse_mask, inside)
@@ -189,13 +189,12 @@ def _in_place(
     motion: ObjectMotion,
     mask: Float32Array,
     plan: CropPlan,
-    grid: Grid,
     shape: tuple[int, int],
     fixed: BoolArray | None,
 ) -> ObjectMotion:
     """A stated motion of an object (g, g) and of what is around it in a photo (H, W), but for what is fixed there (H, W)."""
     there = None if fixed is None else grid_mask(fixed.astype(np.float32), plan) > 0.5
-    return held_at_border(with_surroundings(motion, mask, there), grid, shape)
+    return held_at_border(with_surroundings(motion, mask, there), plan, shape)
 
 
 def _stirred(motion: ObjectMotion) -> Float32Array:

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from follow_your_click.rendering.crop import CropPlan
 from follow_your_click.rendering.grid import (
     COLUMNS,
     GRID_SIZE,
@@ -20,6 +21,7 @@ from follow_your_click.rendering.grid import (
     Float32Array,
     Grid,
     fill,
+    ring_taper,
     smoothstep,
     warp,
 )
@@ -76,12 +78,13 @@ def longest_way(motion: ObjectMotion, mask: Float32Array) -> float:
     )
 
 
-def held_at_border(motion: ObjectMotion, grid: Grid, shape: tuple[int, int]) -> ObjectMotion:
-    """The same, but nothing crosses the border of a photo (H, W): what it cuts off slides along it.
+def held_at_border(motion: ObjectMotion, plan: CropPlan, shape: tuple[int, int]) -> ObjectMotion:
+    """The same, but nothing crosses the border of a photo (H, W), where what it cuts off slides along it, and the grid ends still.
 
-    What lies beyond is not known, so nothing of it may come in, and what is joined to it must stay so.
+    What lies beyond the border is not known, so nothing of it may come in, and what is joined to it must stay so.
     """
     height, width = shape
+    grid = Grid.of(plan)
     longest = max(float(np.abs(field).max()) for field in motion.backward)
     reach = max(LEAST_REACH, PINNED * longest)
     shares = []
@@ -89,7 +92,7 @@ def held_at_border(motion: ObjectMotion, grid: Grid, shape: tuple[int, int]) -> 
         place = first + grid.cell * cells
         away = np.minimum(place, length - 1 - place) / grid.cell
         shares.append(smoothstep(np.maximum(away, 0), 0, reach))
-    share = np.stack(shares, axis=2)
+    share = np.stack(shares, axis=2) * ring_taper(plan, shape)[..., None]
     return ObjectMotion([field * share for field in motion.backward])
 
 
