@@ -129,13 +129,22 @@ def test_neither_another_region_nor_what_is_held_still_comes_along() -> None:
     beside = Box(68, 20, 96, 80)
 
     def changed(*others: Region, **held: object) -> bool:
-        regions = [Region(Box(40, 20, 64, 80), prompt="sway in the wind", strength=2), *others]
+        regions = [*others, Region(Box(40, 20, 64, 80), prompt="sway in the wind", strength=2)]
         clip = animator.animate(photo, regions, num_frames=6, seed=0, **held)  # type: ignore[arg-type]
         return bool((clip.frames != photo).any(axis=(0, 3))[30:70, 72:94].any())
 
     assert changed(), "else the rest proves nothing"
     assert not changed(hold_still=[HoldStill(beside)])
     assert not changed(Region(beside, prompt="stay still", strength=0))
+
+
+def test_a_region_moves_though_it_lies_on_another() -> None:
+    animator = Animator.from_pretrained("mini", device="cpu")
+    photo = np.random.default_rng(0).integers(0, 255, (96, 128, 3)).astype(np.uint8)
+    below = Region(Box(20, 10, 110, 90), prompt="stay still", strength=0)
+    above = Region(Box(50, 20, 80, 70), prompt="sway in the wind", strength=2)
+    clip = animator.animate(photo, [below, above], num_frames=6, seed=0)
+    assert (clip.frames != photo).any(axis=(0, 3))[22:40, 55:75].any(axis=1).all()
 
 
 @pytest.mark.parametrize(

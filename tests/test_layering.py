@@ -14,6 +14,8 @@ def test_a_region_takes_neither_the_others_along_nor_what_is_held() -> None:
     held = np.array([[False, False, False]])
     assert beside(1, masks, held).tolist() == [[True, False, True]]
     assert beside(0, masks[:1], held).tolist() == [[False, False, False]]
+    whole = np.array([[1, 1, 0]], np.float32)
+    assert beside(1, [*masks, whole], held).tolist() == [[True, False, True]], "all but its whole"
     assert beside(0, masks[:1], ~held).all()
 
 

@@ -242,7 +242,7 @@ class Animator:
                         generated.frames,
                         _stated(generated.displacements[number], plan, window.window),
                         in_place=plan.in_place,
-                        fixed=beside(plan.index, masks, held),
+                        fixed=beside(plan.index, masks[: len(regions)], held),
                         on_frame=run.frames("render", number * length, length * count),
                     )
                     rendered[plan.index] = kept_still(made, photo, held)

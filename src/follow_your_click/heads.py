@@ -63,10 +63,7 @@ class HeadFinder:
 
     def _head(self, segmenter: ClickSegmenter, mask: npt.NDArray[np.float32]) -> Head | None:
         found = segmenter.head(mask)
-        if found is None:
-            return None
-        head = _largest_piece(found)
-        return Head(head.astype(np.float32), _joint(head, mask > 0.5))
+        return None if found is None else Head(found.astype(np.float32), _joint(found, mask > 0.5))
 
 
 def may_be_of_a_head(region: Region, reading: PromptReading | None) -> bool:
@@ -76,12 +73,6 @@ def may_be_of_a_head(region: Region, reading: PromptReading | None) -> bool:
     """
     clicked = region.granularity is None and needs_segmenter(region.without_mask())
     return reading is not None and reading.of_a_head and clicked
-
-
-def _largest_piece(found: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    """What hangs together in (H, W); a head is one piece."""
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(found.astype(np.uint8))
-    return np.asarray(labels == 1 + stats[1:count, cv2.CC_STAT_AREA].argmax())
 
 
 def _joint(head: npt.NDArray[np.bool_], selected: npt.NDArray[np.bool_]) -> tuple[float, float]:

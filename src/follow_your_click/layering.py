@@ -41,9 +41,12 @@ def divided(
 def beside(
     index: int, masks: Sequence[npt.NDArray[np.float32]], held: npt.NDArray[np.bool_]
 ) -> npt.NDArray[np.bool_]:
-    """What a region cannot take along: the other regions, and what is held still, bool (H, W)."""
+    """What a region does not take along, bool (H, W): what is held still, and the regions that do not overlap it (a part and its whole do)."""
+    own = masks[index] > 0.5
     others = [mask > 0.5 for number, mask in enumerate(masks) if number != index]
-    return np.asarray(np.any([held, *others], axis=0))
+    return np.asarray(
+        np.any([held, *(other for other in others if not (other & own).any())], axis=0)
+    )
 
 
 def kept_still(

@@ -161,9 +161,8 @@ def plan_regions(
         zip(regions, masks, readings, heads, strict=True)
     ):
         own = preset.own_strength(reading.families if reading else ()) * pace(region.prompt)
-        if head is not None:
-            mask = head.mask
         if head is not None and reading is not None:
+            mask = head.mask
             own *= min(HEAD_STRENGTHS[family] for family in reading.families)
         own = min(own, preset.max_window_strength)
         if reading is not None and STAYING.issuperset(reading.families):

@@ -35,7 +35,7 @@ _JOINED = re.compile(
 """What stands in a prompt that asks for two motions at once."""
 _NO_JOINT = re.compile(
     r"\b(back(ward)?s? (and|n|&) for(th|wards?)|to (and|n|&) fro|up(wards?)? (and|n|&) down(wards?)?|left (and|n|&) right"
-    r"|right (and|n|&) left|in (and|n|&) out|side and side|this way and that|here and there|now and then|(?P<word>\w+) (and|n|&) (?P=word))\b"
+    r"|right (and|n|&) left|in (and|n|&) out|this way and that|here and there|now and then|(?P<word>\w+) (and|n|&) (?P=word))\b"
     r"|[\s,;]*\b(as (if|though)|(?<!would )(?<!\bi )(?<!'d )(?<!looks )(?<!look )like)\b"
     r"((?!\b(and|n|while|whilst|but|also|plus|then|with)\b)[^,&+])*",
     re.IGNORECASE | re.DOTALL,

@@ -29,8 +29,8 @@ from follow_your_click.rendering.motion import ObjectMotion
 
 # Cells: a motion that comes no farther is as good as in place, whatever was asked for.
 SHORT = 8.0
-# From the object to where nothing stirs any more, in lengths of the longest motion, and at least so many cells. At a quarter of a
-# cell's stretch per cell a texture still looks like itself; at twice that it is drawn out to streaks.
+# From the object to where nothing stirs any more, in lengths of the longest motion, and at least so many cells. Judges could not tell
+# 4 from 2.7.
 REACH, LEAST_REACH = 4.0, 8.0
 # Likewise from what stays where it is to where the object moves as if that were not there. The steepest of `smoothstep` is 1.5: a
 # motion that ended within 1.5 lengths would fold the picture.

@@ -28,6 +28,7 @@ from follow_your_click.models.click_network import (
     ClickPrompts,
 )
 from follow_your_click.segmentation.base import Segmentation
+from follow_your_click.segmentation.edits import KeepLargest, edit_mask
 from follow_your_click.segmentation.full_size import Window, draw_full_size
 from follow_your_click.segmentation.parts import tidy
 from follow_your_click.segmentation.points import (
@@ -210,7 +211,7 @@ class ClickSegmenter:
     def head(self, mask: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_] | None:
         """The head of the animal or person that a mask (H, W), 0 ... 1, shows: (H, W), in the mask; None if it finds none.
 
-        None too where the mask is hardly more than a head.
+        It is one piece. None too where the mask is hardly more than a head.
 
         Raises RegionError when set_image was not called, or for a mask of another size.
         """
@@ -233,6 +234,7 @@ class ClickSegmenter:
         area = found[y : y + height, x : x + width]
         draw_full_size(area, answer.level(level) + HEAD_BIAS, nowhere, no_label)
         found = tidy(found & selected, nowhere, nowhere)
+        found = edit_mask(255 * found.astype(np.uint8), KeepLargest()) > 0
         share = found.sum() / selected.sum()
         return found if HEAD_SHARES[0] <= share <= HEAD_SHARES[1] else None
 
