@@ -36,6 +36,20 @@ def test_a_pattern_goes_on_through_the_hole(period: int) -> None:
     np.testing.assert_array_equal(filled.image[~HOLE], picture[~HOLE])
 
 
+def test_what_comes_from_a_darker_place_leaves_no_rim() -> None:
+    rows, columns = np.mgrid[0:SIDE, 0:SIDE]
+    distance = np.hypot(rows - 32, columns - 32)
+    light = 200 - 2.5 * distance
+    noise = np.random.default_rng(0).normal(0, 4, (SIDE, SIDE, 1))
+    picture = np.asarray(light[..., None] + noise + (0, 10, 20), np.float32)
+    filled = fill_hole(_holed(picture), HOLE, EVERYWHERE).image
+    away = np.abs(filled - picture).mean(axis=2)
+    assert away[25:39, 23].mean() < 8 and away[25:39, 40].mean() < 8, "beside the rim"
+    assert (filled[HOLE].mean(axis=0) > picture[~HOLE].mean(axis=0) + 25).all(), (
+        "as light as around it"
+    )
+
+
 def test_every_piece_says_where_it_is_from() -> None:
     picture = _stripes(8)
     left = EVERYWHERE.copy()

@@ -267,6 +267,19 @@ def test_a_pattern_goes_on_where_the_object_was() -> None:
     assert error < 0.3 * np.abs(blurred - stripes)[freed].mean()
 
 
+def test_what_is_uncovered_has_the_grain_of_what_is_around() -> None:
+    grain = np.random.default_rng(1).normal(0, 12, (256, 256, 1))
+    photo = np.clip(120 + grain, 0, 255).astype(np.uint8).repeat(3, axis=2)
+    mask = _disc(256, 256, (100, 128), 40)
+    photo[mask > 0.5] = (200, 40, 40)
+    plan = CropPlan(0, 0, 256, 64)
+    frames = np.repeat(plan.extract(photo)[None], 6, axis=0)
+    rendered = render(photo, mask, plan, frames, _stated((18.0, 0.0), 256)[:6])
+    uncovered = (_disc(256, 256, (100, 128), 36) > 0.5) & (np.arange(256) < 110)
+    shown = _whole(photo, rendered)[-1][..., 1].astype(np.float32)
+    assert shown[uncovered].std() > 0.8 * grain.std()
+
+
 @pytest.mark.parametrize(("beside", "left"), [(2, 0.05), (3, 0.05), (4, 0.25)])
 def test_what_rings_beside_the_object_goes_with_it(beside: int, left: float) -> None:
     """The line that sharpening and compression draw a few pixels outside of a mask, which may also be a little small."""

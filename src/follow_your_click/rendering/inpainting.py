@@ -3,7 +3,9 @@
 Every piece of the hole is matched with the piece of the surroundings that looks most alike, and the hole becomes the mean of
 what these pieces put there, again and again, from coarse to fine (Wexler, Shechtman and Irani 2007). Two additions keep it from
 going soft: pieces are compared by how busy they are too (Newson et al. 2014, section 3.2), else a blur finds a blur; and
-neighbours share an offset where it fits nearly as well, so that stretches of texture stay whole.
+neighbours share an offset where it fits nearly as well, so that stretches of texture stay whole. A third keeps it from showing: what
+pieces say of the changes from cell to cell counts, more than what they say of the colours (Darabi et al. 2012), so that those
+from a darker or a lighter place join what is around without a rim.
 
 Axes: n rows and columns, C = 3 colours and 2 of busyness, N places, D values of a piece.
 """
@@ -16,6 +18,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse import coo_array, eye_array
+from scipy.sparse.linalg import factorized
 
 from follow_your_click.rendering.grid import Float32Array, fill
 
@@ -32,6 +36,8 @@ KEPT = 24  # of the D values of a piece, after turning them to their main axes
 FADING = 1.3  # by which a place counts less for each step away from what is known
 BUSYNESS = 4.0  # weight of the mean change per pixel against a grey level
 BUSY_REACH = 2.5  # standard deviation of that mean
+HELD = 0.01  # weight of the colours that pieces say against that of the changes from cell to cell
+UNSHADED = 0.5  # of a piece's mean colour, which does not count when pieces are compared
 # A piece takes its neighbour's offset up to so many times its own squared difference, and so much more (grey levels squared).
 SHARED_RATIO, SHARED_SLACK = 1.4, 6.0
 
@@ -148,20 +154,35 @@ class _Level:
 
     def mix(self) -> None:
         """Make the hole the mean of what all pieces that reach there say, the likely ones first."""
+        if not self.changing.any():
+            return
         spread = float(np.percentile(self.differences, 75)) + 1
         weights = self.trust * np.exp(-self.differences / (2 * spread)) + np.float32(1e-6)
-        padded = _padded(self.known)
-        total = np.zeros((*padded.shape[:2], padded.shape[2] + 1))
+        total = self._said(weights, _padded(self.known), 0, 0)[self.changing]
+        self.features[self.changing] = total[:, :-1] / total[:, -1:]
+        colours = _padded(np.ascontiguousarray(self.known[..., :3]))
+        changes = [self._said(weights, colours, *step) for step in ((1, 0), (0, 1))]
+        self.features[..., :3] = _joined(self.features[..., :3], self.changing, changes)
+
+    def _said(
+        self, weights: Float32Array, padded: Float32Array, step_y: int, step_x: int
+    ) -> Float32Array:
+        """What pieces (N,) say of each place, times their weights, and the sum of these: (n, n, C + 1).
+
+        With a step, of the change from each place to the one so far from it, within a piece.
+        """
+        total = np.zeros((*padded.shape[:2], padded.shape[2] + 1), np.float32)
         x, y = self.places.T
         from_x, from_y = (self.places + self.offsets).T
-        for dy in range(WIDTH):
-            for dx in range(WIDTH):
+        for dy in range(WIDTH - step_y):
+            for dx in range(WIDTH - step_x):
                 # No place comes twice, so this adds to each.
                 values = padded[from_y + dy, from_x + dx]
+                if step_y or step_x:
+                    values = padded[from_y + dy + step_y, from_x + dx + step_x] - values
                 total[y + dy, x + dx, :-1] += weights[:, None] * values
                 total[y + dy, x + dx, -1] += weights
-        total = total[RADIUS:-RADIUS, RADIUS:-RADIUS][self.changing]
-        self.features[self.changing] = total[:, :-1] / total[:, -1:]
+        return total[RADIUS:-RADIUS, RADIUS:-RADIUS]
 
     def _queries(self) -> Float32Array:
         return np.asarray((_pieces(self.features, self.places) - self.mean) @ self.axes, np.float32)
@@ -176,6 +197,37 @@ class _Level:
         taken = (number >= 0) & (at_any_price | (differences < enough))
         self.offsets = np.where(taken[:, None], offer, self.offsets)
         self.differences = np.where(taken, differences, self.differences)
+
+
+def _joined(
+    colours: Float32Array, free: BoolArray, changes: Sequence[Float32Array]
+) -> Float32Array:
+    """Colours (n, n, 3), the free ones (n, n) moved so that they change as is said, joined to the others.
+
+    changes: to the next cell down, to the next one to the right, (n, n, 4): times their weights, and these.
+    """
+    flat, before = free.ravel(), colours.reshape(-1, 3)
+    cells = np.arange(len(flat)).reshape(free.shape)
+    start = np.concatenate([cells[:-1].ravel(), cells[:, :-1].ravel()])
+    end = np.concatenate([cells[1:].ravel(), cells[:, 1:].ravel()])
+    said = np.concatenate([changes[0][:-1].reshape(-1, 4), changes[1][:, :-1].reshape(-1, 4)])
+    kept = (said[:, 3] > 0) & (flat[start] | flat[end])
+    start, end, said = start[kept], end[kept], said[kept]
+    entries = (
+        np.repeat((-1.0, 1.0), len(said)),
+        (
+            np.tile(np.arange(len(said)), 2),
+            np.concatenate([start, end]),
+        ),
+    )
+    change = coo_array(entries, shape=(len(said), len(flat))).tocsc()
+    own, others = change[:, np.flatnonzero(flat)], change[:, np.flatnonzero(~flat)]
+    wanted = said[:, :3] / said[:, 3:] - others @ before[~flat]
+    solve = factorized((own.T @ own + HELD * eye_array(own.shape[1])).tocsc())
+    sides = (own.T @ wanted + HELD * before[flat]).T
+    joined = colours.copy()
+    joined[free] = np.stack([solve(side) for side in sides], axis=1)
+    return joined
 
 
 def _busyness(image: Float32Array, usable: BoolArray) -> Float32Array:
@@ -215,7 +267,8 @@ def _padded(field: Float32Array) -> Float32Array:
 def _pieces(field: Float32Array, places: IntArray) -> Float32Array:
     """The pieces around places, as vectors (N, D)."""
     windows = np.lib.stride_tricks.sliding_window_view(_padded(field), (WIDTH, WIDTH), axis=(0, 1))
-    found = windows[places[:, 1], places[:, 0]]
+    found = windows[places[:, 1], places[:, 0]].astype(np.float32)
+    found[:, :3] -= UNSHADED * found[:, :3].mean(axis=(2, 3), keepdims=True)
     return np.asarray(found.reshape(len(places), field.shape[2] * WIDTH**2), np.float32)
 
 
