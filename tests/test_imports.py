@@ -14,14 +14,24 @@ PACKAGE = "follow_your_click"
 SOURCE = Path(__file__).parent.parent / "src" / PACKAGE
 # Bottom first. A part may import from its own layer and from the layers above it in this list, never from those below.
 LAYERS = (
-    {"errors", "about", "atomic", "pace", "region", "photo", "steady_opening", "flow"},
+    {
+        "errors",
+        "about",
+        "atomic",
+        "pace",
+        "named_parts",
+        "region",
+        "photo",
+        "steady_opening",
+        "flow",
+    },
     {"frame_source", "pictures", "video", "clip_reading", "clip"},
     {"models", "segmentation", "data"},
     {"control", "image_prompts", "latent_codec", "pipeline_inputs", "rendering"},
     {"denoising"},
     {"pipeline"},
     {"regional", "layering", "heads", "presets", "preview", "prompt_reading"},
-    {"recipes"},
+    {"recipes", "clicked_parts"},
     {"loading"},
     {"planning", "animator", "project", "restore", "client", "training", "evaluation"},
     {"interfaces", "__main__"},

@@ -132,6 +132,7 @@ def test_the_clip_goes_where_there_is_room(photo_and_mask):
         ("rise like a balloon and spin", "Read as: (rise and spin|spin and rise)"),
         ("I would like it to rise and spin", "Read as: (rise and spin|spin and rise)"),
         ("nods", "Read as: nod, the head alone if it has one"),
+        ("the lid rises", "Read as: rise, of a clicked part alone"),
         ("nods and sways", "Read as: (nod and sway|sway and nod)"),
         ("blink twice", "No motion that mini knows; the nearest is: [a-z ]+"),
         (" ", ""),

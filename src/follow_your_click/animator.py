@@ -25,6 +25,7 @@ from einops import rearrange
 from PIL import Image
 
 from follow_your_click.about import package_version
+from follow_your_click.clicked_parts import with_named_parts
 from follow_your_click.clip import Clip, Patch
 from follow_your_click.errors import RegionError, SettingsError
 from follow_your_click.heads import HeadFinder, may_be_of_a_head, nodding
@@ -354,16 +355,17 @@ class Animator:
             raise RegionError("got no region; expected at least one, such as a click and a prompt")
         masks = self.masks(photo, [*regions, *hold_still])
         moving, still = masks[: len(regions)], masks[len(regions) :]
+        encoder, tokenizer = self.pipeline.text_encoder, self.pipeline.tokenizer
+        readings = [
+            read_prompt(encoder, tokenizer, region.prompt, room=wider_side(mask))
+            for region, mask in zip(regions, moving, strict=True)
+        ]
+        regions, moving = with_named_parts(photo, regions, moving, readings, self.segmenter)
         check_masks(moving, photo.shape[:2], hold_still=still)
         held = np.any(
             [np.zeros(photo.shape[:2], np.bool_), *(mask > 0.5 for mask in still)], axis=0
         )
         own = divided(moving, held)
-        encoder, tokenizer = self.pipeline.text_encoder, self.pipeline.tokenizer
-        readings = [
-            read_prompt(encoder, tokenizer, region.prompt, room=wider_side(mask))
-            for region, mask in zip(regions, own, strict=True)
-        ]
         heads = self.find_heads(
             photo,
             [
@@ -380,7 +382,7 @@ class Animator:
             num_frames=settings.num_frames,
             heads=heads,
         )
-        return masks, plans, held
+        return [*moving, *still], plans, held
 
     def _describe(
         self,

@@ -75,7 +75,7 @@ class FakeAnimator:
             progress("denoise", done, 2)
         self._record(image, regions, num_frames=num_frames, **settings)
         frames = np.zeros((num_frames, HEIGHT, WIDTH, 3), np.uint8)
-        asked = [{"prompt": each.prompt, "strength": 1.5, **self.reading} for each in regions]
+        asked = [{**each.to_json(), "strength": 1.5, **self.reading} for each in regions]
         used = {"seed": settings["seed"], "regions": asked}
         clip = Clip.from_frames(frames, fps=settings["fps"], settings=used)
         return dataclasses.replace(clip, region_mask=_mask(), seconds={"denoise": 0.5})
@@ -423,6 +423,11 @@ def test_how_a_prompt_was_read_is_said_beside_the_path(
         "strength 1.5; the head alone moves (all of it with --granularity"
         in capsys.readouterr().err
     )
+    monkeypatch.setattr(FakeAnimator, "reading", {**reading, "granularity": "part"})
+    assert main(["animate", str(photo), *MOVE, "--overwrite"]) == 0
+    assert "; the part that was clicked alone moves (all of it" in capsys.readouterr().err
+    assert main(["animate", str(photo), *MOVE, "--granularity", "part", "--overwrite"]) == 0
+    assert "alone moves" not in capsys.readouterr().err
     monkeypatch.setattr(FakeAnimator, "reading", {**reading, "understood": False})
     assert main(["animate", str(photo), *MOVE, "--overwrite"]) == 0
     assert "is read as" not in capsys.readouterr().err

@@ -6,6 +6,7 @@ import contextlib
 import json
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -174,17 +175,20 @@ def animate_command(
     if dry_run:
         typer.echo(json.dumps(plan, indent=None if json_line else 2))
     else:
-        _say_readings(result)
+        _say_readings(result, request.regions)
         report(result, json_line=json_line)
 
 
-def _say_readings(result: Result) -> None:
+def _say_readings(result: Result, asked: Sequence[Region]) -> None:
     """How each prompt was understood; of one that was not, a warning has told."""
-    for region in result.settings["regions"]:
+    for region, own in zip(result.settings["regions"], asked, strict=True):
         if region.get("understood"):
             motions, strength = " and ".join(region["read_as"]), region["strength"]
-            alone = region.get("moves") == "head"
-            which = "; the head alone moves (all of it with --granularity object)" if alone else ""
+            alone = "head" if region.get("moves") == "head" else ""
+            if region["granularity"] != own.granularity:
+                alone = "part that was clicked"
+            all_of_it = " alone moves (all of it with --granularity object)"
+            which = f"; the {alone}{all_of_it}" if alone else ""
             say(f'"{region["prompt"]}" is read as {motions}, strength {strength:.2g}{which}')
 
 

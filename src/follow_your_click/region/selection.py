@@ -72,6 +72,12 @@ class Selection:
         free._set(mask=None)
         return free
 
+    def with_granularity(self, granularity: Granularity | None) -> Self:
+        """The same selection, of whose candidates another is meant, and no mask settled. Raises SettingsError."""
+        other = self.without_mask()
+        other._set(granularity=_checked_granularity(granularity))
+        return other
+
     def to_json(self, *, masks: MaskForm = "digest") -> dict[str, Any]:
         """The selection as JSON types; mask files by name.
 
