@@ -9,6 +9,7 @@ at once joined by "+", or with "unknown" where none can show it. By their length
     known       of those that ask for none, those that are taken for it
 and of prompts of other writers, half of which say how strong the motion is to be ("barely", "like crazy"): those that `pace` takes
 for less than usual, more, or neither, as their writer meant it; of those that say it, those that are heard; and those taken for the opposite.
+Last, of prompts of people who clicked on a part and named it, or did not, or meant all of a thing, those that are taken to name a part.
 
 --misread lists what is not understood, which makes of these prompts a set to develop on: write new ones to measure by then.
 """
@@ -20,10 +21,11 @@ from pathlib import Path
 import numpy as np
 
 from follow_your_click.data.motion_prompts import SHORT_PROMPTS, TYPED_PROMPTS
-from follow_your_click.data.wordings import PACED_PROMPTS
+from follow_your_click.data.wordings import PACED_PROMPTS, PART_PROMPTS
 from follow_your_click.evaluation.figures import bootstrap_interval, mean
 from follow_your_click.models.checkpoints import load_component
 from follow_your_click.models.text_encoder import MotionTextEncoder, load_tokenizer
+from follow_your_click.named_parts import names_a_part
 from follow_your_click.pace import PLAIN, pace
 from follow_your_click.training.text_encoder import Judged, judged
 
@@ -46,7 +48,11 @@ def main() -> None:
         for length, row in rows.items():
             print(f"  {length:<14}" + "   ".join(f"{key} {cell}" for key, cell in row.items()))
     report["paced"] = {"all": paced()}
-    print("paced\n  " + "   ".join(f"{key} {cell}" for key, cell in report["paced"]["all"].items()))
+    report["parts"] = {"all": parts()}
+    for name in ("paced", "parts"):
+        print(
+            f"{name}\n  " + "   ".join(f"{key} {cell}" for key, cell in report[name]["all"].items())
+        )
     if arguments.misread:
         for answers in read.values():
             for each in answers:
@@ -83,6 +89,14 @@ def paced() -> dict[str, str]:
         "as meant": share([side in sides for side, sides in pairs]),
         "heard": share([side != 0 for side, sides in pairs if 0 not in sides]),
         "opposite": share([sides == {-side} for side, sides in pairs if side]),
+    }
+
+
+def parts() -> dict[str, str]:
+    """Which of `PART_PROMPTS` are taken to name a part."""
+    return {
+        kind: share([names_a_part(prompt) for prompt, meant in PART_PROMPTS if kind in meant])
+        for kind in ("named", "unnamed", "whole")
     }
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from follow_your_click.animator import Animator
 from follow_your_click.clicked_parts import with_named_parts
+from follow_your_click.data.wordings import PART_PROMPTS
 from follow_your_click.named_parts import names_a_part
 from follow_your_click.pipeline import RegionalAnimationPipeline
 from follow_your_click.presets import Preset
@@ -58,6 +59,14 @@ def test_one_part_that_moves_is_heard(prompt: str) -> None:
 )
 def test_what_moves_as_a_whole_is_no_part(prompt: str) -> None:
     assert not names_a_part(prompt)
+
+
+def test_what_people_type_is_taken_as_they_mean_it() -> None:
+    heard = {
+        kind: np.mean([names_a_part(prompt) for prompt, meant in PART_PROMPTS if kind in meant])
+        for kind in ("named", "whole")
+    }
+    assert heard["named"] > 0.55 and heard["whole"] < 0.06
 
 
 def _area(side: int) -> Bools:

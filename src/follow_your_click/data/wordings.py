@@ -388,3 +388,6 @@ TYPED_PROMPTS = read_asked("prompts_typed.tsv")
 PACED_PROMPTS = read_asked("prompts_paced.tsv")
 """Prompts as many kinds of people type them, each with how strong a motion they expect: faint, gentle, plain, strong or fierce. Written like the others,
 after the words of `pace` had been chosen on other ones."""
+PART_PROMPTS = read_asked("prompts_parts.tsv")
+"""Prompts as many kinds of people type them who clicked on a part and name it (named) or do not (unnamed), or who mean all of a thing (whole), though they may
+name a part in passing. Written like the others, after the rules of `named_parts` had been chosen on other ones."""
