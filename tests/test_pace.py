@@ -5,10 +5,10 @@ import pytest
 
 from follow_your_click.data.wordings import PACED_PROMPTS
 from follow_your_click.pace import FAINT, FIERCE, GENTLE, PLAIN, STRONG, pace
-from follow_your_click.planning import RegionPlan, plan_regions
+from follow_your_click.planning import PART_STRENGTH, RegionPlan, plan_regions
 from follow_your_click.presets import Preset
 from follow_your_click.prompt_reading import PromptReading
-from follow_your_click.region import Region
+from follow_your_click.region import Granularity, Region
 
 PRESET = Preset(
     name="small",
@@ -65,11 +65,16 @@ def test_what_people_type_is_taken_as_they_mean_it() -> None:
     assert len(hits) == 200 and np.mean(hits) > 0.8
 
 
-def plan_of(prompt: str, *families: str, strength: float | None = None) -> RegionPlan:
+def plan_of(
+    prompt: str,
+    *families: str,
+    strength: float | None = None,
+    granularity: Granularity | None = None,
+) -> RegionPlan:
     mask = np.zeros((256, 256), np.float32)
     mask[100:160, 100:160] = 1
     reading = PromptReading(families, understood=True) if families else None
-    region = Region(mask, prompt=prompt, strength=strength)
+    region = Region(mask, prompt=prompt, strength=strength, granularity=granularity)
     (plan,) = plan_regions((256, 256), [region], [mask], [reading], PRESET, num_frames=16)
     assert plan.strength == pytest.approx(plan.window_strength * plan.window.side / 256)
     return plan
@@ -95,6 +100,14 @@ def test_words_of_manner_change_it_up_to_what_the_model_knows() -> None:
 def test_a_strength_in_numbers_is_taken_as_it_is() -> None:
     assert plan_of("spin like crazy", "spin", strength=2.0).strength == pytest.approx(2.0)
     assert plan_of("spin slowly", "spin", strength=2.0).strength == pytest.approx(2.0)
+
+
+def test_a_part_that_moves_in_place_has_more_by_itself() -> None:
+    for family, factor in (("sway", PART_STRENGTH), ("drift", 1.0)):
+        part = plan_of("move", family, granularity="part").window_strength
+        assert part == pytest.approx(factor * planned("move", family))
+    asked = plan_of("sway", "sway", strength=2.0, granularity="part")
+    assert asked.strength == pytest.approx(2.0)
 
 
 def test_what_turns_in_its_place_needs_no_room_to_travel() -> None:

@@ -53,6 +53,8 @@ IN_PLACE = frozenset(
 )
 # Of the strength that a motion has by itself: a head alone may nod farther than a body, and shows a turn more plainly.
 HEAD_STRENGTHS = {"nod": 1.6, "turn": 0.75}
+# Likewise what a part that moves in place alone has: in its own small window the same strength is hardly seen in the photo.
+PART_STRENGTH = 2.0
 COST_FRAMES = 16  # of the clips whose cost a preset states
 # How much larger than its own window a shared one may be for any region in it.
 MAX_WIDENING = 1.5
@@ -164,6 +166,8 @@ def plan_regions(
         if head is not None and reading is not None:
             mask = head.mask
             own *= min(HEAD_STRENGTHS[family] for family in reading.families)
+        elif region.granularity == "part" and reading and IN_PLACE.issuperset(reading.families):
+            own *= PART_STRENGTH
         own = min(own, preset.max_window_strength)
         if reading is not None and STAYING.issuperset(reading.families):
             travel = _travel(mask, min(own, preset.window_strength), num_frames)
