@@ -21,6 +21,7 @@ LAYERS = (
         "pace",
         "named_parts",
         "region",
+        "run_settings",
         "photo",
         "steady_opening",
         "flow",

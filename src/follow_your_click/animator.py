@@ -27,7 +27,7 @@ from PIL import Image
 from follow_your_click.about import package_version
 from follow_your_click.clicked_parts import with_named_parts
 from follow_your_click.clip import Clip, Patch
-from follow_your_click.errors import RegionError, SettingsError
+from follow_your_click.errors import RegionError
 from follow_your_click.heads import HeadFinder, may_be_of_a_head, nodding
 from follow_your_click.layering import beside, divided, kept_still, laid_over
 from follow_your_click.loading import find_model, load_pipeline, load_preset
@@ -52,6 +52,7 @@ from follow_your_click.region import HoldStill, Region, Selection
 from follow_your_click.region.json_forms import mask_to_png
 from follow_your_click.regional import RegionCondition, animate_regions
 from follow_your_click.rendering import CropPlan, Rendered, render
+from follow_your_click.run_settings import RunSettings, check_range
 from follow_your_click.segmentation import Segmenter
 from follow_your_click.segmentation.registry import load_segmenter
 from follow_your_click.segmentation.resolve import check_masks, needs_segmenter, region_mask
@@ -59,26 +60,6 @@ from follow_your_click.segmentation.resolve import check_masks, needs_segmenter,
 Photo = str | Path | Image.Image | npt.NDArray[np.uint8]
 Progress = Callable[[str, int, int], None]
 """Called as progress(stage, steps done, steps in all)."""
-
-
-@dataclass(frozen=True)
-class RunSettings:
-    """Settings of one clip, checked and complete."""
-
-    num_frames: int
-    fps: float
-    num_inference_steps: int
-    guidance_scale: float
-    seed: int
-
-    def __post_init__(self) -> None:
-        for name in ("num_frames", "num_inference_steps", "seed"):
-            _check_whole(name, getattr(self, name))
-        _check_range("num_frames", self.num_frames, 2, 64)
-        _check_range("fps", self.fps, 0.1, 120)
-        _check_range("num_inference_steps", self.num_inference_steps, 1, 1000)
-        _check_range("guidance_scale", self.guidance_scale, 1, 50)
-        _check_range("seed", self.seed, 0, 2**63 - 1)
 
 
 @dataclass(frozen=True)
@@ -331,7 +312,7 @@ class Animator:
         guidance_scale: float | None,
         seed: int,
     ) -> RunSettings:
-        _check_range("num_frames", num_frames, 2, self.pipeline.most_frames)
+        check_range("num_frames", num_frames, 2, self.pipeline.most_frames)
         preset = self.preset
         return RunSettings(
             num_frames=num_frames,
@@ -429,13 +410,3 @@ def _as_fields(displacement: torch.Tensor) -> npt.NDArray[np.float32]:
     """(2, L, h, w) -> float32 (L, h, w, 2)."""
     fields = rearrange(displacement.float(), "c f h w -> f h w c")
     return np.ascontiguousarray(fields.cpu().numpy())
-
-
-def _check_range(name: str, value: float, low: float, high: float) -> None:
-    if not low <= value <= high:
-        raise SettingsError(f"got {name} {value}; expected {low:g} to {high:g}")
-
-
-def _check_whole(name: str, value: float) -> None:
-    if not isinstance(value, int):
-        raise SettingsError(f"got {name} {value!r}; expected a whole number")

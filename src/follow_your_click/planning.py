@@ -83,7 +83,7 @@ class RegionPlan:
     @property
     def in_place(self) -> bool:
         """Whether the object stays where it is, as far as is known."""
-        return self.reading is not None and IN_PLACE.issuperset(self.reading.families)
+        return _is_in_place(self.reading)
 
     @property
     def nods(self) -> bool:
@@ -166,7 +166,7 @@ def plan_regions(
         if head is not None and reading is not None:
             mask = head.mask
             own *= min(HEAD_STRENGTHS[family] for family in reading.families)
-        elif region.granularity == "part" and reading and IN_PLACE.issuperset(reading.families):
+        elif region.granularity == "part" and _is_in_place(reading):
             own *= PART_STRENGTH
         own = min(own, preset.max_window_strength)
         if reading is not None and STAYING.issuperset(reading.families):
@@ -185,6 +185,10 @@ def plan_regions(
         told = own if region.strength is None else _limited(region.strength, preset, scale)
         plans.append(RegionPlan(index, region, mask, window, told / scale, told, reading, head))
     return plans
+
+
+def _is_in_place(reading: PromptReading | None) -> bool:
+    return reading is not None and IN_PLACE.issuperset(reading.families)
 
 
 def _travel(mask: npt.NDArray[np.float32], strength: float, num_frames: int) -> float:

@@ -23,6 +23,7 @@ from follow_your_click.photo import MAX_PIXELS, photo_sha256
 from follow_your_click.project import ProjectSettings
 from follow_your_click.region import HoldStill, Region
 from follow_your_click.region.json_forms import mask_from_png, mask_to_png, png_size
+from follow_your_click.run_settings import RunSettings
 
 CLIP_SUFFIXES = (".mp4", ".webm", ".gif", ".webp", ".zip")
 MAX_SELECTIONS = 16
@@ -146,8 +147,6 @@ def restore(path: str | Path, *, most_pixels: int = MAX_PIXELS) -> Restored:
 
 
 def _asked(model: str, settings: Mapping[str, Any]) -> ProjectSettings:
-    from follow_your_click.animator import RunSettings  # with it comes torch
-
     missing = _RUN - settings.keys()
     if missing:
         raise SettingsError(f"there is no {min(missing)}")

@@ -195,13 +195,14 @@ def test_a_head_is_looked_for_in_what_was_selected(
     guess: float,
     found: bool,
 ) -> None:
-    """This network takes the upper rows of every picture for a head."""
+    """This network takes the upper rows of every picture for a head, and a lesser piece below."""
 
     def decode(features: ClickFeatures, prompts: ClickPrompts) -> tuple[torch.Tensor, torch.Tensor]:
         height, width = (4 * side for side in features.quarter.shape[-2:])
         assert prompts.mask.max() == 1 and prompts.boxes[0, 2] > prompts.boxes[0, 0]
         logits = torch.full((1, 4, height, width), -3.0)
         logits[:, 3, : round(rows * height)] = 3.0
+        logits[:, 3, -height // 5 :, width // 3 : 2 * width // 3] = 3.0
         return logits, torch.tensor([[0.5, 0.5, 0.5, guess]])
 
     monkeypatch.setattr(segmenter.network, "decode", decode)

@@ -390,4 +390,4 @@ PACED_PROMPTS = read_asked("prompts_paced.tsv")
 after the words of `pace` had been chosen on other ones."""
 PART_PROMPTS = read_asked("prompts_parts.tsv")
 """Prompts as many kinds of people type them who clicked on a part and name it (named) or do not (unnamed), or who mean all of a thing (whole), though they may
-name a part in passing. Written like the others, after the rules of `named_parts` had been chosen on other ones."""
+name a part in passing. Written like the others; none was looked at while the rules of `named_parts` were chosen, on others of the same writers."""

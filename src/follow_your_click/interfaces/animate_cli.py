@@ -184,12 +184,13 @@ def _say_readings(result: Result, asked: Sequence[Region]) -> None:
     for region, own in zip(result.settings["regions"], asked, strict=True):
         if region.get("understood"):
             motions, strength = " and ".join(region["read_as"]), region["strength"]
+            line = f'"{region["prompt"]}" is read as {motions}, strength {strength:.2g}'
             alone = "head" if region.get("moves") == "head" else ""
             if region["granularity"] != own.granularity:
                 alone = "part that was clicked"
-            all_of_it = " alone moves (all of it with --granularity object)"
-            which = f"; the {alone}{all_of_it}" if alone else ""
-            say(f'"{region["prompt"]}" is read as {motions}, strength {strength:.2g}{which}')
+            if alone:
+                line += f"; the {alone} alone moves (all of it with --granularity object)"
+            say(line)
 
 
 def _regions(

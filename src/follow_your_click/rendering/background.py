@@ -288,7 +288,7 @@ def _add_detail(
     share = np.maximum(total, 0.25)
     detail /= share[..., None]
     # The mean of unlike details is softer than each of them: it is given back what it lost.
-    reach = max(1.0, GAIN_REACH * half)
+    reach = GAIN_REACH * half
     before = cv2.GaussianBlur(power / share, (0, 0), reach)
     after = cv2.GaussianBlur(np.square(detail).sum(axis=2), (0, 0), reach)
     gain = np.sqrt(before / np.maximum(after, 1e-3))

@@ -37,7 +37,7 @@ FADING = 1.3  # by which a place counts less for each step away from what is kno
 BUSYNESS = 4.0  # weight of the mean change per pixel against a grey level
 BUSY_REACH = 2.5  # standard deviation of that mean
 HELD = 0.01  # weight of the colours that pieces say against that of the changes from cell to cell
-UNSHADED = 0.5  # of a piece's mean colour, which does not count when pieces are compared
+UNSHADED = 0.5  # share of a piece's mean colour that does not count when pieces are compared
 # A piece takes its neighbour's offset up to so many times its own squared difference, and so much more (grey levels squared).
 SHARED_RATIO, SHARED_SLACK = 1.4, 6.0
 
@@ -47,7 +47,7 @@ class Filled:
     """image (n, n, 3): as given, and the hole filled.
 
     places, sources (N, 2): x, y of every piece that reaches into the hole, and of what it was taken from.
-    differences (N,): mean squared, in grey levels.
+    differences (N,): mean squared, in grey levels, of pieces less that share of their mean colours.
     """
 
     image: Float32Array
@@ -158,28 +158,25 @@ class _Level:
             return
         spread = float(np.percentile(self.differences, 75)) + 1
         weights = self.trust * np.exp(-self.differences / (2 * spread)) + np.float32(1e-6)
-        total = self._said(weights, _padded(self.known), 0, 0)[self.changing]
+        total = self._said(weights, _padded(self.known))[self.changing]
         self.features[self.changing] = total[:, :-1] / total[:, -1:]
         colours = _padded(np.ascontiguousarray(self.known[..., :3]))
-        changes = [self._said(weights, colours, *step) for step in ((1, 0), (0, 1))]
+        changes = [self._said(weights, np.diff(colours, axis=axis)) for axis in (0, 1)]
         self.features[..., :3] = _joined(self.features[..., :3], self.changing, changes)
 
-    def _said(
-        self, weights: Float32Array, padded: Float32Array, step_y: int, step_x: int
-    ) -> Float32Array:
+    def _said(self, weights: Float32Array, padded: Float32Array) -> Float32Array:
         """What pieces (N,) say of each place, times their weights, and the sum of these: (n, n, C + 1).
 
-        With a step, of the change from each place to the one so far from it, within a piece.
+        Of a picture (n + 4, n + 4, C); of changes between its neighbours, one row or column less, as far as they lie in a piece.
         """
         total = np.zeros((*padded.shape[:2], padded.shape[2] + 1), np.float32)
         x, y = self.places.T
         from_x, from_y = (self.places + self.offsets).T
-        for dy in range(WIDTH - step_y):
-            for dx in range(WIDTH - step_x):
+        height, width = (length - self.side + 1 for length in padded.shape[:2])  # of a piece
+        for dy in range(height):
+            for dx in range(width):
                 # No place comes twice, so this adds to each.
                 values = padded[from_y + dy, from_x + dx]
-                if step_y or step_x:
-                    values = padded[from_y + dy + step_y, from_x + dx + step_x] - values
                 total[y + dy, x + dx, :-1] += weights[:, None] * values
                 total[y + dy, x + dx, -1] += weights
         return total[RADIUS:-RADIUS, RADIUS:-RADIUS]
@@ -204,23 +201,18 @@ def _joined(
 ) -> Float32Array:
     """Colours (n, n, 3), the free ones (n, n) moved so that they change as is said, joined to the others.
 
-    changes: to the next cell down, to the next one to the right, (n, n, 4): times their weights, and these.
+    changes: to the next cell down (n - 1, n, 4), to the next one to the right (n, n - 1, 4): times their weights, and these.
     """
     flat, before = free.ravel(), colours.reshape(-1, 3)
     cells = np.arange(len(flat)).reshape(free.shape)
     start = np.concatenate([cells[:-1].ravel(), cells[:, :-1].ravel()])
     end = np.concatenate([cells[1:].ravel(), cells[:, 1:].ravel()])
-    said = np.concatenate([changes[0][:-1].reshape(-1, 4), changes[1][:, :-1].reshape(-1, 4)])
+    said = np.concatenate([each.reshape(-1, 4) for each in changes])
     kept = (said[:, 3] > 0) & (flat[start] | flat[end])
     start, end, said = start[kept], end[kept], said[kept]
-    entries = (
-        np.repeat((-1.0, 1.0), len(said)),
-        (
-            np.tile(np.arange(len(said)), 2),
-            np.concatenate([start, end]),
-        ),
-    )
-    change = coo_array(entries, shape=(len(said), len(flat))).tocsc()
+    signs = np.repeat((-1.0, 1.0), len(said))
+    places = np.tile(np.arange(len(said)), 2), np.concatenate([start, end])
+    change = coo_array((signs, places), shape=(len(said), len(flat))).tocsc()
     own, others = change[:, np.flatnonzero(flat)], change[:, np.flatnonzero(~flat)]
     wanted = said[:, :3] / said[:, 3:] - others @ before[~flat]
     solve = factorized((own.T @ own + HELD * eye_array(own.shape[1])).tocsc())
@@ -265,9 +257,9 @@ def _padded(field: Float32Array) -> Float32Array:
 
 
 def _pieces(field: Float32Array, places: IntArray) -> Float32Array:
-    """The pieces around places, as vectors (N, D)."""
+    """The pieces around places, less `UNSHADED` of their mean colours, as vectors (N, D)."""
     windows = np.lib.stride_tricks.sliding_window_view(_padded(field), (WIDTH, WIDTH), axis=(0, 1))
-    found = windows[places[:, 1], places[:, 0]].astype(np.float32)
+    found = windows[places[:, 1], places[:, 0]]
     found[:, :3] -= UNSHADED * found[:, :3].mean(axis=(2, 3), keepdims=True)
     return np.asarray(found.reshape(len(places), field.shape[2] * WIDTH**2), np.float32)
 
