@@ -62,6 +62,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
         for ratio in (0.0, 0.3, 0.5, 0.7, 0.9)
     },
     "speed_by_fps": {"objective.speed_told": "fps"},
+    "even_timesteps": {"objective.noise_emphasis": 0},
+    "min_snr": {"objective.noise_emphasis": 0, "objective.min_snr": 5},
 }
 CLAIMS = (
     ("with MA better than without", "full", "without_ma"),
@@ -72,8 +74,10 @@ CLAIMS = (
     ("mask ratio 0.7 better than 0.3", "mask_ratio_0.7", "mask_ratio_0.3"),
     ("mask ratio 0.7 better than 0.9", "mask_ratio_0.7", "mask_ratio_0.9"),
     ("strength by flow better than by FPS", "full", "speed_by_fps"),
+    ("timesteps next to noise better than even ones", "full", "even_timesteps"),
+    ("Min-SNR weights better than none", "min_snr", "even_timesteps"),
 )
-"""What the paper says (Table 2, Fig. 4, section 3): the first variant is better than the second."""
+"""What the paper says (Table 2, Fig. 4, section 3), and how timesteps are best weighed: the first variant is better than the second."""
 FIGURES = ("direction", "strength", "explained", "first_frame", "background")
 COMPARED = ("direction", "strength", "explained")
 STRENGTHS = (1.0, 8.0)

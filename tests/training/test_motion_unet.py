@@ -17,6 +17,7 @@ from follow_your_click.training.motion_unet import (
     LatentBatch,
     MotionUNetObjective,
     drawn_pace,
+    timestep_weights,
 )
 from follow_your_click.training.run import build_objective
 from follow_your_click.training.trainer import Trainer
@@ -192,6 +193,31 @@ def test_noise_emphasis_is_the_share_of_timesteps_from_the_last_tenth(objective,
     timesteps = torch.tensor(oracle.timesteps)
     assert timesteps.max() <= 999
     assert (timesteps >= 899).float().mean().item() == pytest.approx(share, abs=0.04)
+
+
+def test_min_snr_weighs_what_is_nearly_clean_less_and_pure_noise_in_full():
+    scheduler = SCHEDULER
+    timesteps = torch.arange(1000)
+    snr = scheduler.alphas_cumprod / (1 - scheduler.alphas_cumprod)
+    weights = timestep_weights(scheduler, timesteps, 5.0)
+    assert weights[-1] == 1
+    noisy = snr <= 4
+    assert torch.equal(weights[noisy], torch.ones(int(noisy.sum())))
+    expected = (5 / (snr[~noisy] + 1)).tolist()
+    assert weights[~noisy].tolist() == pytest.approx(expected, rel=1e-4)
+    assert weights[0] < 0.01
+
+
+def test_the_loss_is_weighed_by_min_snr(objective):
+    oracle = Oracle(torch.zeros(400, 1, 2, 1, 1), torch.ones(400, 1, 2, 1, 1))
+    found = losses(
+        objective(noise_emphasis=0, region_loss_weight=0, min_snr=5),
+        oracle,
+        batch_of(oracle.latents),
+    )
+    weights = timestep_weights(SCHEDULER, torch.tensor(oracle.timesteps), 5.0)
+    assert found["v_mse"] == pytest.approx(1, rel=1e-4)
+    assert found["loss"] == pytest.approx(weights.mean().item(), rel=1e-4)
 
 
 def test_the_first_frame_reaches_the_network_masked_at_the_ratios(objective):

@@ -120,6 +120,7 @@ class MotionUNetSettings(Strict):
     For ablations: without `motion_captions` every text is the caption of the whole clip, the MA layers' too; `speed_told` "fps"
     tells the network the frame rate at which the clip would have its strength instead (see `motion_unet.told_fps`).
     `frame_stride`: of rendered clips every so many frames are shown, at a frame rate as much lower.
+    `min_snr`: the gamma of Min-SNR weights (Hang et al. 2023), see `motion_unet.timestep_weights`; None: all timesteps alike.
     `num_inference_steps`, `guidance_scale` and the two window strengths are not used in training: they go
     into the exported model's preset.json (see `presets.Preset`).
     """
@@ -145,6 +146,7 @@ class MotionUNetSettings(Strict):
     displacement_loss_weight: float = Field(default=1.0, ge=0)
     clip_uses: int = Field(default=2, ge=1)
     noise_emphasis: Share = 0.3
+    min_snr: float | None = Field(default=None, ge=1)
     init: str | None = None
     num_inference_steps: int = Field(default=10, ge=1)
     guidance_scale: float = Field(default=1.0, ge=1)

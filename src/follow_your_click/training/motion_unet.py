@@ -210,7 +210,11 @@ class MotionUNetObjective:
         # Where the object is in some frame: its own cells and those that it uncovers.
         area = batch.moving.amax(dim=1, keepdim=True).expand_as(error)
         weight = 1 + settings.region_loss_weight * area
-        loss = (error * weight).sum() / weight.sum()
+        weighted = error * weight
+        if settings.min_snr is not None:
+            of_steps = timestep_weights(self.scheduler, timesteps, settings.min_snr)
+            weighted = weighted * of_steps[:, None, None, None]
+        loss = weighted.sum() / weight.sum()
         region = (error * area).sum() / area.sum().clamp(min=1)
         figures = {"v_mse": error.mean().detach(), "v_mse_region": region.detach()}
         if output.displacement is not None:
@@ -292,6 +296,15 @@ def joined(parts: list[LatentBatch]) -> LatentBatch:
     return LatentBatch(
         *(torch.cat([getattr(part, f.name) for part in parts]) for f in fields(LatentBatch))
     )
+
+
+def timestep_weights(scheduler: DDIMScheduler, timesteps: Tensor, gamma: float) -> Tensor:
+    """Min-SNR weights of the squared error of v, by timestep: min(SNR + 1, gamma) / (SNR + 1), (B,).
+
+    Hang et al. 2023, but with SNR + 1 in the numerator too: else pure noise, which zero terminal SNR learns from, would weigh nothing.
+    """
+    kept = scheduler.alphas_cumprod.to(timesteps.device)[timesteps]  # SNR / (SNR + 1)
+    return (gamma * (1 - kept)).clamp(max=1.0)
 
 
 def thinned(clips: ClipBatch, stride: int) -> ClipBatch:
