@@ -3,6 +3,7 @@
 import pytest
 
 from follow_your_click.errors import SettingsError
+from follow_your_click.loading import find_model, load_preset
 from follow_your_click.training.config import CONFIG_FOLDER, load_config, parse_overrides
 
 RECIPES = sorted(file.stem for file in CONFIG_FOLDER.glob("*.yaml"))
@@ -21,6 +22,13 @@ def test_every_recipe_loads_by_name_and_by_path(name):
     config = load_config(name)
     assert config.name == name
     assert load_config(CONFIG_FOLDER / f"{name}.yaml") == config
+
+
+def test_the_recipe_leaves_a_model_with_the_strengths_of_the_one_that_is_shipped():
+    shipped = load_preset(find_model("mini"))
+    recipe = load_config("mini").objective
+    assert recipe.motion_strengths == shipped.motion_strengths
+    assert recipe.window_strength == shipped.window_strength
 
 
 def test_the_recipes_are_those_that_the_guide_names():
