@@ -401,7 +401,7 @@ def test_who_nods_or_turns_the_head_moves_it_alone(
     np.testing.assert_array_equal(kept[0], animal)
 
 
-@pytest.mark.parametrize(("motion", "share"), [("nod", 1.6), ("turn_left", 0.75)])
+@pytest.mark.parametrize(("motion", "share"), [("nod", 2.6), ("turn_left", 0.75)])
 def test_a_head_alone_has_a_strength_of_its_own_unless_one_is_asked_for(
     animator: Animator, monkeypatch: pytest.MonkeyPatch, motion: str, share: float
 ) -> None:
@@ -410,7 +410,9 @@ def test_a_head_alone_has_a_strength_of_its_own_unless_one_is_asked_for(
     monkeypatch.setattr(animator_module, "read_prompt", lambda *_, **__: reading)
 
     def told(granularity: Granularity | None, strength: float | None) -> float:
-        region = Region(Click(35, 45), prompt="go", granularity=granularity, strength=strength)
+        region = Region(
+            Click(35, 45), prompt="go gently", granularity=granularity, strength=strength
+        )
         plan = animator.plan(_photo(), [region.with_mask(_mask(40, 30))])
         window = plan["regions"][0]["window"]["side"]
         return float(plan["regions"][0]["window_strength"]) * (1 if strength is None else window)

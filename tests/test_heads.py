@@ -58,13 +58,22 @@ def test_no_network_is_asked_where_nobody_nods() -> None:
 
 
 def _nodding(
-    fields: npt.NDArray[np.float32], mask: Bools, joint: tuple[float, float]
+    fields: npt.NDArray[np.float32],
+    mask: Bools,
+    joint: tuple[float, float],
+    strength: float = 1.5,
 ) -> npt.NDArray[np.float32]:
     """In a window that starts beside the photo, a joint in its shares."""
     photo = np.zeros((90, 90), np.float32)
     photo[5 : 5 + SIDE, 10 : 10 + SIDE] = mask
     window = CropPlan(10, 5, SIDE, 64)
-    return nodding(fields, Head(photo, (10 + SIDE * joint[0] - 0.5, 4.5 + SIDE * joint[1])), window)
+    head = Head(photo, (10 + SIDE * joint[0] - 0.5, 4.5 + SIDE * joint[1]))
+    return nodding(fields, head, window, strength)
+
+
+def _strength(fields: npt.NDArray[np.float32], mask: Bools) -> float:
+    """Mean motion in px per frame at a window of 256."""
+    return 256 * float(np.linalg.norm(np.diff(fields, axis=0), axis=3)[:, mask].mean())
 
 
 def _squeezed(mask: Bools) -> npt.NDArray[np.float32]:
@@ -100,16 +109,29 @@ def test_a_head_seen_from_the_front_goes_down_as_it_is() -> None:
     assert np.ptp(lowest[:, 1]) < 1e-3 and lowest[:, 1].mean() < -0.02
 
 
-def test_a_nod_is_as_fast_as_stated_and_comes_back() -> None:
+@pytest.mark.parametrize("joint", [(24 / SIDE, 28 / SIDE), (14 / SIDE, 36 / SIDE)])
+def test_a_nod_is_as_strong_as_asked_however_little_is_stated_and_comes_back(
+    joint: tuple[float, float],
+) -> None:
     mask = _area(4, 24, 20, 36)
-    stated = _squeezed(mask)
-    made = _nodding(stated, mask, (24 / SIDE, 28 / SIDE))
+    for strength in (0.5, 1.0, 2.5):
+        made = _nodding(_squeezed(mask), mask, joint, strength)
+        assert _strength(made, mask) == pytest.approx(strength, rel=0.03)
+        assert not made[0].any() and np.abs(made[-1]).max() < 1e-6
+    assert not _nodding(_squeezed(mask), mask, joint, 0.0).any()
 
-    def speed(fields: npt.NDArray[np.float32]) -> float:
-        return float(np.linalg.norm(np.diff(fields, axis=0), axis=3)[:, mask].mean())
 
-    assert speed(made) == pytest.approx(speed(stated), rel=0.02)
-    assert not made[0].any() and np.abs(made[-1]).max() < 1e-6
+@pytest.mark.parametrize("joint", [(24 / SIDE, 28 / SIDE), (14 / SIDE, 36 / SIDE)])
+def test_no_head_nods_farther_than_a_neck_lets_it(joint: tuple[float, float]) -> None:
+    mask = _area(4, 24, 20, 36)
+    made = _nodding(_squeezed(mask), mask, joint, 100.0)
+    assert 2 < _strength(made, mask) < 8
+
+
+def test_where_a_head_joins_in_its_middle_it_is_seen_from_the_front() -> None:
+    mask = _area(20, 44, 20, 44)
+    lowest = _nodding(_squeezed(mask), mask, (31.5 / SIDE, 32 / SIDE))[8][mask]
+    assert np.ptp(lowest[:, 1]) < 1e-3 and np.abs(lowest[:, 0]).max() < 1e-3
 
 
 def test_what_is_not_stated_to_move_stays() -> None:

@@ -403,7 +403,7 @@ def _stated(
     """What is stated of a region in a window, of a head that nods as of one piece."""
     if displacement is None or plan.head is None or not plan.nods:
         return displacement
-    return nodding(displacement, plan.head, window)
+    return nodding(displacement, plan.head, window, plan.window_strength)
 
 
 def _as_fields(displacement: torch.Tensor) -> npt.NDArray[np.float32]:

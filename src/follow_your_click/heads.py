@@ -13,15 +13,18 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from follow_your_click.models.displacement import STRENGTH_SIDE
 from follow_your_click.prompt_reading import PromptReading
 from follow_your_click.region import Region
 from follow_your_click.rendering.crop import CropPlan
+from follow_your_click.rendering.grid import smoothstep
 from follow_your_click.segmentation.click import ClickSegmenter
 from follow_your_click.segmentation.resolve import needs_segmenter
 
 JOINING = 0.15  # of the square root of a head's area: how near the body is where they join
-# Times the way down that is stated: a head that is squeezed goes down by less than its parts move.
-MOST_GAIN = 2.0
+# Of a head's radius: from where to where its middle is so far from the joint that this says which way the head looks.
+LEVERS = (0.1, 0.2)
+MOST_NOD = 0.5  # radians that a head may turn, or of its radius how far it may go down
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,16 +88,18 @@ def _joint(head: npt.NDArray[np.bool_], selected: npt.NDArray[np.bool_]) -> tupl
 
 
 def nodding(
-    displacement: npt.NDArray[np.float32], head: Head, window: CropPlan
+    displacement: npt.NDArray[np.float32], head: Head, window: CropPlan, strength: float
 ) -> npt.NDArray[np.float32]:
     """A stated nod as that of one piece: a head seen from the side turns about its neck, one seen from the front goes down.
 
-    Networks learn from nods that squeeze: the top goes down and the chin stays. How far and when the head goes is kept.
+    Networks learn from nods that squeeze: the top goes down and the chin stays, and no further than to a point. When the head goes
+    is kept.
 
     Args:
         displacement: float32 (L, h, w, 2), from each position to where it came from, (x, y) in shares of the window.
         head: in the photo.
         window: of the displacement.
+        strength: px per frame at 256 px of the window, the head's mean motion then, as far as `MOST_NOD` lets it.
     """
     height, width = displacement.shape[1:3]
     mask = cv2.resize(window.extract_mask(head.mask), (width, height), interpolation=cv2.INTER_AREA)
@@ -106,20 +111,22 @@ def nodding(
     share = mask / max(float(mask.sum()), 1e-6)
     reach = float((x * share).sum()) - joint[0], float((y * share).sum()) - joint[1]
     length = max(float(np.hypot(*reach)), 1e-3)
+    radius = max(float(np.sqrt(mask.mean() / np.pi)), 1e-3)
     aside = reach[0] / length
+    turning = aside**2 * float(smoothstep(np.array(length / radius, np.float32), *LEVERS))
 
     def turned(way: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
         """The head's middle goes down by so much in each frame (L,)."""
-        turn = np.sign(aside) * aside**2 * way / length
+        turn = np.sign(aside) * turning * way / length
         cosine, sine = np.cos(turn)[:, None, None], np.sin(turn)[:, None, None]
         to_x, to_y = x - joint[0], y - joint[1]
-        from_y = to_y - ((1 - aside**2) * way)[:, None, None]
+        from_y = to_y - ((1 - turning) * way)[:, None, None]
         before = cosine * to_x + sine * from_y - to_x, cosine * from_y - sine * to_x - to_y
         return np.stack(before, axis=3).astype(np.float32)
 
-    def speed(fields: npt.NDArray[np.float32]) -> float:
-        return float((np.linalg.norm(np.diff(fields, axis=0), axis=3) * share).sum())
-
     way = -(displacement[..., 1] * share).sum(axis=(1, 2))
-    gain = speed(displacement) / max(speed(turned(way)), 1e-6)
-    return turned(min(gain, MOST_GAIN) * way)
+    steps = np.linalg.norm(np.diff(turned(way), axis=0), axis=3)
+    asked = strength / STRENGTH_SIDE * (len(way) - 1)
+    gain = asked / max(float((steps * share).sum()), 1e-6)
+    most = MOST_NOD / max(turning / length, (1 - turning) / radius)
+    return turned(min(gain, most / max(float(np.abs(way).max()), 1e-6)) * way)

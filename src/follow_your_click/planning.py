@@ -52,7 +52,7 @@ IN_PLACE = frozenset(
     ]
 )
 # Of the strength that a motion has by itself: a head alone may nod farther than a body, and shows a turn more plainly.
-HEAD_STRENGTHS = {"nod": 1.6, "turn": 0.75}
+HEAD_STRENGTHS = {"nod": 2.6, "turn": 0.75}
 # Likewise what a part that moves in place alone has: in its own small window the same strength is hardly seen in the photo.
 PART_STRENGTH = 2.0
 COST_FRAMES = 16  # of the clips whose cost a preset states
