@@ -20,7 +20,7 @@ import numpy.typing as npt
 from follow_your_click import Click, Region
 from follow_your_click.clicked_parts import with_named_parts
 from follow_your_click.evaluation.figures import bootstrap_interval, ratio_of_means, sums_by_group
-from follow_your_click.named_parts import names_a_part
+from follow_your_click.named_parts import named_part
 from follow_your_click.photo import read_photo
 from follow_your_click.segmentation import region_mask
 from follow_your_click.segmentation.registry import load_segmenter
@@ -44,7 +44,7 @@ def main() -> None:
         parser.error(f"got no held-out photo with outlined parts in {arguments.data / 'photos'}")
     for truth in truths:
         prompt = f"the {truth.name.split(' ', 2)[2]} moves"
-        if not names_a_part(prompt):
+        if named_part(prompt) is None:
             continue
         photo = read_photo(truth.photo)
         segmenter.set_image(photo)

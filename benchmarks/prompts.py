@@ -25,7 +25,7 @@ from follow_your_click.data.wordings import PACED_PROMPTS, PART_PROMPTS
 from follow_your_click.evaluation.figures import bootstrap_interval, mean
 from follow_your_click.models.checkpoints import load_component
 from follow_your_click.models.text_encoder import MotionTextEncoder, load_tokenizer
-from follow_your_click.named_parts import names_a_part
+from follow_your_click.named_parts import named_part
 from follow_your_click.pace import PLAIN, pace
 from follow_your_click.training.text_encoder import Judged, judged
 
@@ -95,7 +95,9 @@ def paced() -> dict[str, str]:
 def parts() -> dict[str, str]:
     """Which of `PART_PROMPTS` are taken to name a part."""
     return {
-        kind: share([names_a_part(prompt) for prompt, meant in PART_PROMPTS if kind in meant])
+        kind: share(
+            [named_part(prompt) is not None for prompt, meant in PART_PROMPTS if kind in meant]
+        )
         for kind in ("named", "unnamed", "whole")
     }
 

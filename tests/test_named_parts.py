@@ -12,7 +12,7 @@ import pytest
 from follow_your_click.animator import Animator
 from follow_your_click.clicked_parts import with_named_parts
 from follow_your_click.data.wordings import PART_PROMPTS
-from follow_your_click.named_parts import names_a_part
+from follow_your_click.named_parts import named_part, part_noun
 from follow_your_click.pipeline import RegionalAnimationPipeline
 from follow_your_click.presets import Preset
 from follow_your_click.prompt_reading import PromptReading
@@ -40,7 +40,7 @@ Bools = npt.NDArray[np.bool_]
     ],
 )
 def test_one_part_that_moves_is_heard(prompt: str) -> None:
-    assert names_a_part(prompt)
+    assert named_part(prompt)
 
 
 @pytest.mark.parametrize(
@@ -58,12 +58,43 @@ def test_one_part_that_moves_is_heard(prompt: str) -> None:
     ],
 )
 def test_what_moves_as_a_whole_is_no_part(prompt: str) -> None:
-    assert not names_a_part(prompt)
+    assert not named_part(prompt)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "noun"),
+    [
+        ("wag the tail", "tail"),
+        ("this petal drops", "petal"),
+        ("drifts off, and the lid lifts", "lid"),
+        ("flap its wings", None),
+        ("drift left", None),
+    ],
+)
+def test_the_noun_of_the_part_is_told(prompt: str, noun: str | None) -> None:
+    assert named_part(prompt) == noun
+
+
+@pytest.mark.parametrize(
+    ("name", "noun"),
+    [
+        ("left hind leg", "leg"),
+        ("hind legs (far)", "leg"),
+        ("Tail feather", "tail"),
+        ("branches", "branch"),
+        ("skids", ""),
+        ("", ""),
+    ],
+)
+def test_outlined_parts_are_of_a_kind_that_prompts_name(name: str, noun: str) -> None:
+    assert part_noun(name) == noun
 
 
 def test_what_people_type_is_taken_as_they_mean_it() -> None:
     heard = {
-        kind: np.mean([names_a_part(prompt) for prompt, meant in PART_PROMPTS if kind in meant])
+        kind: np.mean(
+            [named_part(prompt) is not None for prompt, meant in PART_PROMPTS if kind in meant]
+        )
         for kind in ("named", "whole")
     }
     assert heard["named"] > 0.55 and heard["whole"] < 0.06
@@ -110,7 +141,7 @@ def test_a_named_part_takes_the_place_of_what_one_click_found() -> None:
 
 def test_a_part_that_is_nearly_all_of_it_is_all_of_it() -> None:
     region = Region(ON_IT, prompt="this petal drops")
-    regions, masks = with_named_parts(PHOTO, [region], [WHOLE], [None], _Segmenter(25))
+    regions, masks = with_named_parts(PHOTO, [region], [WHOLE], [None], _Segmenter(28))
     assert regions == [region] and masks[0] is WHOLE
 
 

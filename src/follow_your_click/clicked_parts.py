@@ -10,12 +10,12 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from follow_your_click.named_parts import names_a_part
+from follow_your_click.named_parts import named_part
 from follow_your_click.prompt_reading import PromptReading
-from follow_your_click.region import Click, Region
+from follow_your_click.region import Region
 from follow_your_click.segmentation import Segmenter, region_mask
 
-MOST = 0.5  # of what the click found: a larger part is as good as all of it
+MOST = 0.8  # of what the click found: a larger part is as good as all of it
 
 
 def with_named_parts(
@@ -52,9 +52,8 @@ def with_named_parts(
 
 def _of_a_clicked_part(region: Region) -> bool:
     return (
-        names_a_part(region.prompt)
+        named_part(region.prompt) is not None
         and region.granularity is None
         and not region.edits
-        and len(region.areas) == 1
-        and isinstance(region.areas[0], Click)
+        and region.only_click is not None
     )

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import torch
-from diffusers.utils import logging as diffusers_logging
-from transformers.utils import logging as transformers_logging
 
 from follow_your_click.data.encoded import Encoders
 from follow_your_click.errors import FollowYourClickError, ModelError
-from follow_your_click.models.checkpoints import WEIGHTS_FOLDER, best_device
+from follow_your_click.models.checkpoints import WEIGHTS_FOLDER, best_device, quiet_loading
 from follow_your_click.models.hub import fetch, first_line, is_hub_id
 from follow_your_click.models.stable_diffusion import load_base
 from follow_your_click.pipeline import RegionalAnimationPipeline
@@ -120,7 +116,7 @@ def load_pipeline(model: Path, *, device: str | None = None) -> RegionalAnimatio
     except RuntimeError as error:
         raise _no_device(device, error) from error
     try:
-        with _quiet_loading():
+        with quiet_loading():
             if recipe:
                 pipeline = build_pipeline(model, dtype=dtype)
             else:
@@ -190,18 +186,3 @@ def offload_to(pipeline: RegionalAnimationPipeline, device: torch.device, offloa
             use_stream=device.type == "cuda",
             exclude_modules=["text_encoder"],
         )
-
-
-@contextmanager
-def _quiet_loading() -> Iterator[None]:
-    """Without the libraries' bars over a handful of small files."""
-    switches = (diffusers_logging, transformers_logging)
-    shown = [switch.is_progress_bar_enabled() for switch in switches]
-    for switch in switches:
-        switch.disable_progress_bar()
-    try:
-        yield
-    finally:
-        for switch, was_shown in zip(switches, shown, strict=True):
-            if was_shown:
-                switch.enable_progress_bar()

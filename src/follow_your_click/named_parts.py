@@ -14,7 +14,7 @@ def _words(text: str) -> frozenset[str]:
 
 
 # Of bodies, plants, vehicles, things, buildings, clothes, and of anything.
-_NOUNS = _words(
+NOUNS = _words(
     "antenna arm beak beard bill brow chin claw ear elbow eye eyebrow eyelid feeler fin finger fist flipper foot forehead"
     " hoof horn jaw knee leg limb lip mane mouth neck nose nostril paw pincer plume ponytail snout tail tentacle thumb toe"
     " tongue torso trunk tusk whisker wing wrist"
@@ -49,24 +49,35 @@ _LIKED = re.compile(r"\b(?:would|'d|i) like\b")
 _NEXT = re.compile(r"[,;.!?&+]|\b(?:and|then|but|while|whilst)\b")
 
 
-def names_a_part(prompt: str) -> bool:
-    """Whether a part of what is clicked on is to move alone."""
-    return any(_named(part.split()) for part in _NEXT.split(_plain(prompt)))
+def named_part(prompt: str) -> str | None:
+    """The noun of the part of what is clicked on that is to move alone ("lid"); None where none is named."""
+    found = (_named(part.split()) for part in _NEXT.split(_plain(prompt)))
+    return next((noun for noun in found if noun is not None), None)
+
+
+def part_noun(name: str) -> str:
+    """What kind of part a name means: "left hind leg" and "legs (rear)" are a "leg"; "" for what no prompt can name."""
+    words: list[str] = re.findall(r"[a-z]+", name.lower().split("(")[0])
+    for word in reversed(words):
+        for noun in (word, word.removesuffix("s"), word.removesuffix("es")):
+            if noun in NOUNS:
+                return noun
+    return ""
 
 
 def _plain(prompt: str) -> str:
     return _LIKED.sub(" ", prompt.lower().replace("\u2019", "'").replace("-", " "))
 
 
-def _named(words: list[str]) -> bool:
-    """Of one clause."""
+def _named(words: list[str]) -> str | None:
+    """The noun of one clause."""
     for index, word in enumerate(words):
         if word in _WHERE:
-            return False
-        if word in _NOUNS:
+            return None
+        if word in NOUNS:
             follows = words[index + 1] if index + 1 < len(words) else ""
             acts = follows.endswith(("s", "ing")) and follows not in _POINTING
             before = words[index - 1] if index else ""
             if before in _POINTING or acts or word not in _UNSURE:
-                return True
-    return False
+                return word
+    return None

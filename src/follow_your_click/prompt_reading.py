@@ -23,7 +23,7 @@ from transformers import PreTrainedTokenizerFast
 
 from follow_your_click.data.motion_prompts import JOIN
 from follow_your_click.models.text_encoder import tokenized
-from follow_your_click.named_parts import names_a_part
+from follow_your_click.named_parts import named_part
 
 NONE_SHARE = 0.5  # of the probability, beyond which a prompt counts as asking for no motion
 _SECOND_SHARE = (
@@ -135,7 +135,7 @@ def in_words(
         motions = tuple(
             re.sub("^(move|drift) left$", r"\1 to where there is room", m) for m in motions
         )
-    alone = ", of a clicked part alone" if names_a_part(prompt) else ""
+    alone = ", of a clicked part alone" if named_part(prompt) else ""
     if reading.of_a_head:
         alone = ", the head alone if it has one"
     return f"Read as: {' and '.join(motions)}{alone}"

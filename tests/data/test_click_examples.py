@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random as random_module
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -157,6 +158,28 @@ def test_a_click_on_a_part_means_that_part_and_one_beside_it_the_rest(
             shares.append(part.sum() / target.sum())
     kinds = np.histogram(shares, (0, 0.15, 0.5, 0.9))[0]
     assert kinds.min() >= 3, "an ear, the head around it, and what they leave"
+
+
+def test_an_example_of_a_named_part_is_clicked_anywhere_on_it() -> None:
+    area = np.pad(_square(5, 5, 60, 70), ((0, 26), (0, 58)))
+    tail, unnamed = np.zeros_like(area), np.zeros_like(area)
+    tail[10:40, 10:30], unnamed[45:60, 10:60] = True, True
+    photo = MaskedPhoto(
+        "scene",
+        np.random.default_rng(0).integers(0, 256, (96, 128, 3), np.uint8),
+        np.stack([area]),
+        (Part("bushy tail", tail), Part("skids", unnamed)),
+    )
+    examples = ClickExamples(bundled_library(), [], outlined=[photo], held_out=set(), size=64)
+    for seed in range(20):
+        example = examples.draw_named(random_module.Random(seed))
+        x, y = example.place
+        assert example.name == "tail" and example.known.tolist() == [True, False, False, False]
+        assert example.masks[0, y, x]
+    nameless = replace(photo, parts=(Part("skids", unnamed),))
+    examples = ClickExamples(bundled_library(), [], outlined=[nameless], held_out=set(), size=64)
+    with pytest.raises(RuntimeError, match="named part"):
+        examples.draw_named(random_module.Random(0))
 
 
 def test_a_thing_has_no_head_and_of_an_animal_without_one_nothing_is_known() -> None:

@@ -34,6 +34,13 @@ def test_a_saved_part_loads(folder):
     assert load_component(ConvAutoencoder, folder).config.latent_channels == 4
 
 
+def test_loading_shows_no_bars_however_many_files_there_are(tmp_path, capfd):
+    ConvAutoencoder(**TINY).save_pretrained(tmp_path, max_shard_size="4KB")
+    assert len(list(tmp_path.glob("*.safetensors"))) > 1
+    load_component(ConvAutoencoder, tmp_path)
+    assert "Loading" not in capfd.readouterr().err
+
+
 def test_a_missing_folder_is_named(tmp_path):
     assert "expected a folder with config.json" in refusal(ConvAutoencoder, tmp_path / "nothing")
 

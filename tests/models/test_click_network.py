@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
+from follow_your_click.models.checkpoints import load_component
 from follow_your_click.models.click_network import (
     LEVELS,
     PROMPT_CHANNELS,
@@ -12,6 +15,7 @@ from follow_your_click.models.click_network import (
     ClickPrompts,
     prompt_maps,
 )
+from follow_your_click.named_parts import NOUNS
 
 
 @pytest.fixture(scope="module")
@@ -37,8 +41,40 @@ def _run(network: ClickNetwork, prompts: ClickPrompts, seed: int = 1) -> torch.T
         return network(image, prompts)[0]
 
 
-def test_the_shipped_size_keeps_within_four_million_parameters() -> None:
-    assert sum(p.numel() for p in ClickNetwork().parameters()) <= 4_000_000
+def test_the_shipped_network_keeps_within_four_million_parameters_and_knows_what_prompts_may_name() -> (
+    None
+):
+    shipped = load_component(ClickNetwork, "mini/click_network")
+    assert sum(p.numel() for p in shipped.parameters()) <= 4_000_000
+    assert "tail" in shipped.config.names and NOUNS.issuperset(shipped.config.names)
+    assert shipped.named is not None and shipped.named.vectors.abs().sum(dim=1).min() > 0
+
+
+def _told(network: ClickNetwork) -> ClickNetwork:
+    """The network with two names, of which it knows nothing yet."""
+    told = ClickNetwork(**{**network.config, "names": ("tail", "lid"), "name_channels": 4})
+    told.load_state_dict(network.state_dict(), strict=False)
+    assert told.named is not None
+    told.named.vectors.copy_(torch.tensor([[1.0, 0, 0, 0], [0, 1.0, 0, 0]]))
+    return told.eval()
+
+
+def test_a_name_changes_what_is_found_only_where_it_is_told(network: ClickNetwork) -> None:
+    told, prompts = _told(network), _prompts([(20.0, 30.0)], [1])
+    tail, lid = (replace(prompts, names=told.places([name])) for name in ("tail", "lid"))
+    expected = _run(network, prompts)
+    assert torch.equal(_run(told, prompts), expected)
+    assert torch.allclose(_run(told, tail), expected, atol=1e-6), "at the start it changes nothing"
+    assert told.named is not None
+    torch.manual_seed(3)
+    torch.nn.init.normal_(told.named.mask.weight)
+    torch.nn.init.normal_(told.named.stages[-1].weight)
+    assert torch.equal(_run(told, prompts), expected)
+    one, other = _run(told, tail), _run(told, lid)
+    assert not torch.allclose(one[:, 0], expected[:, 0], atol=1e-3)
+    assert not torch.allclose(one[:, 0], other[:, 0], atol=1e-3)
+    folded = told.folded()
+    assert torch.allclose(_run(folded, tail), one, atol=1e-4)
 
 
 def test_masks_have_the_photo_s_size_and_scores_are_shares(network: ClickNetwork) -> None:

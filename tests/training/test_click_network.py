@@ -10,9 +10,16 @@ import torch
 
 from follow_your_click.data.click_examples import ClickExamples
 from follow_your_click.data.photos import bundled_library
+from follow_your_click.data.true_masks import MaskedPhoto, Part
 from follow_your_click.models.click_network import ClickFeatures, ClickNetwork, ClickPrompts
 from follow_your_click.segmentation.click import ClickSegmenter
-from follow_your_click.training.click_network import ClickObjective, _known_of, _rim_weights, _rims
+from follow_your_click.training.click_network import (
+    ClickObjective,
+    _known_of,
+    _rim_weights,
+    _rims,
+    with_names,
+)
 from follow_your_click.training.run import train
 
 TINY = {
@@ -119,6 +126,51 @@ def test_the_loss_falls_on_a_fixed_batch(objective: ClickObjective) -> None:
         optimizer.step()
         losses.append(float(figures["loss"].detach()))
     assert np.mean(losses[-3:]) < 0.6 * losses[0]
+
+
+def test_of_names_nothing_else_is_trained_and_the_loss_falls() -> None:
+    torch.manual_seed(0)
+    network = ClickNetwork((8, 16, 16, 16), (1, 1, 1, 1), (8, 16, 16, 16), 2)
+    network(
+        torch.randn(4, 3, 64, 64), _nothing_asked(4)
+    )  # statistics that are not those of the start
+    named = with_names(network, ["lid", "tail"])
+    area = np.zeros((96, 96), np.bool_)
+    area[10:80, 10:80] = True
+    parts = [Part("tail", area & (np.arange(96) < 40)), Part("lid", area & (np.arange(96) >= 40))]
+    image = np.random.default_rng(0).integers(0, 256, (96, 96, 3), np.uint8)
+    photo = MaskedPhoto("scene", image, area[None], tuple(parts))
+    examples = ClickExamples(bundled_library(), [], outlined=[photo], held_out=set(), size=64)
+    objective = ClickObjective(
+        named, examples, [], named=True, validation_parts=[(image, parts)], rounds=2
+    )
+    before = {name: value.clone() for name, value in named.state_dict().items()}
+    optimizer = torch.optim.Adam([p for p in named.parameters() if p.requires_grad], 0.02)
+    losses = []
+    for step in range(30):
+        named.train()
+        batch = objective.batch(8, seed=0, step=0)
+        assert batch.prompts.names is not None and (batch.prompts.boxes == 0).all()
+        loss = objective.loss(batch, generator=torch.Generator().manual_seed(step))["loss"]
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(float(loss.detach()))
+    assert losses[-1] < 0.95 * losses[0]
+    changed = {name for name, value in named.state_dict().items() if not value.equal(before[name])}
+    assert changed and all(name.startswith("named.") for name in changed)
+    assert "named.vectors" not in changed
+    figures, _ = objective.validate(named.eval())
+    assert set(figures) == {"iou_named", "iou_part"} and 0 < figures["iou_named"] < 1
+
+
+def _nothing_asked(count: int) -> ClickPrompts:
+    return ClickPrompts(
+        torch.zeros(count, 1, 2),
+        torch.full((count, 1), -1),
+        torch.zeros(count, 4),
+        torch.zeros(count, 1, 64, 64),
+    )
 
 
 def test_the_recipe_trains_exports_and_loads(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ def test_the_recipe_leaves_a_model_with_the_strengths_of_the_one_that_is_shipped
 
 
 def test_the_recipes_are_those_that_the_guide_names():
-    small = ["mini", "mini-click", "mini-motion", "mini-text", "mini-vae"]
+    small = ["mini", "mini-click", "mini-motion", "mini-names", "mini-text", "mini-vae"]
     assert [*small, "sd15-motion", "sd15-webvid"] == RECIPES
 
 

@@ -23,6 +23,8 @@ from torch import Tensor
 from follow_your_click.data.photos import PictureLibrary
 from follow_your_click.data.simulated_clicks import most_interior, somewhere_inside
 from follow_your_click.data.true_masks import MaskedPhoto, Part, scene_of
+from follow_your_click.models.click_network import LEVELS
+from follow_your_click.named_parts import part_noun
 
 Bytes = npt.NDArray[np.uint8]
 Bools = npt.NDArray[np.bool_]
@@ -67,12 +69,14 @@ class ClickExample:
     """image (S, S, 3) uint8. masks (K, S, S) bool, part to whole, then head. known (K,): which of them say something.
 
     place: x, y of the first click, which lies in all known masks but the head, that is empty where an object has none.
+    name: what the part is called, where the example is one of a named part, and the part alone is known.
     """
 
     image: Bytes
     masks: Bools
     known: Bools
     place: tuple[int, int]
+    name: str = ""
 
 
 @dataclass
@@ -139,6 +143,25 @@ class ClickExamples:
                 (index,) = random.choices(shown, weights)
                 return self._finished(scene, index, random)
         raise RuntimeError("twenty examples without an object; expected pictures of objects")
+
+    def draw_named(self, random: random_module.Random) -> ClickExample:
+        """One example of a part that has a name: the first click lies anywhere on it."""
+        for _ in range(20):
+            scene = self._from_masks(self.in_parts, random)
+            named = [
+                part for part in scene.parts if part_noun(part.name) and part.area.sum() >= MIN_AREA
+            ]
+            if named:
+                part = random.choice(named)
+                interior = random.random() < INTERIOR_SHARE
+                place = (
+                    most_interior(part.area) if interior else somewhere_inside(part.area, random)
+                )
+                image = _disturbed(scene.image, random)
+                masks = np.stack([part.area] * len(LEVELS))
+                known = np.array([level == "part" for level in LEVELS])
+                return ClickExample(image, masks, known, place, part_noun(part.name))
+        raise RuntimeError("twenty examples without a named part; expected photos of parts.json")
 
     def _from_masks(
         self, scenes: Sequence[Sequence[MaskedPhoto]], random: random_module.Random

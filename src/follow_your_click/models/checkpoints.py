@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
 import torch
 from diffusers.models.modeling_utils import ModelMixin
+from diffusers.utils import logging as diffusers_logging
+from transformers.utils import logging as transformers_logging
 
 from follow_your_click.errors import ModelError
 
@@ -37,11 +41,27 @@ def load_component(kind: type[Model], location: str | Path) -> Model:
     if saved_as != kind.__name__:
         raise ModelError(f"{folder} holds a {saved_as}; expected a {kind.__name__}")
     try:
-        model: Model = kind.from_pretrained(folder)
+        with quiet_loading():
+            model: Model = kind.from_pretrained(folder)
     except (OSError, ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise ModelError(f"{folder} does not hold a {kind.__name__}: {reason}") from error
     return model
+
+
+@contextmanager
+def quiet_loading() -> Iterator[None]:
+    """Without the libraries' bars over a handful of small files."""
+    switches = (diffusers_logging, transformers_logging)
+    shown = [switch.is_progress_bar_enabled() for switch in switches]
+    for switch in switches:
+        switch.disable_progress_bar()
+    try:
+        yield
+    finally:
+        for switch, was_shown in zip(switches, shown, strict=True):
+            if was_shown:
+                switch.enable_progress_bar()
 
 
 def holds_component(folder: Path, kind: str) -> bool:

@@ -11,6 +11,7 @@ maps enter as in RITM (Sofiiuk et al. 2022).
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -27,6 +28,7 @@ CLICK_SIGMA = 6.0  # px of the network's image: the blob that stands for a click
 PROMPT_CHANNELS = 7  # click blobs and distances (positive, negative each), box, whether there is one, earlier mask
 LEVELS = ("part", "object", "whole", "head")
 """What masks are found of: three that hold what was clicked, and the head of the animal or person, wherever that was clicked."""
+NAME_HIDDEN = 64  # channels in which the decoder is told what a part is called
 
 
 @dataclass(frozen=True)
@@ -44,13 +46,15 @@ class ClickPrompts:
     """Prompts for B photos, in pixels of the network's image.
 
     points: (B, N, 2) x, y. labels: (B, N), 1 on the object, 0 not on it, -1 no point. boxes: (B, 4) x0, y0, x1, y1,
-    or all zero for none. mask: (B, 1, H, W), an earlier mask, 0 ... 1; zero for none.
+    or all zero for none. mask: (B, 1, H, W), an earlier mask, 0 ... 1; zero for none. names: (B,), which of the network's
+    names the clicked part has; None: that is not told.
     """
 
     points: Tensor
     labels: Tensor
     boxes: Tensor
     mask: Tensor
+    names: Tensor | None = None
 
 
 class ClickNetwork(ModelMixin, ConfigMixin):
@@ -61,6 +65,9 @@ class ClickNetwork(ModelMixin, ConfigMixin):
         blocks: residual blocks there.
         decoder_widths: channels of the decoder likewise.
         similarity_heads: how many cosine similarities to each click the decoder sees.
+        names: of parts that the decoder may be told ("tail"); of its answers then only that for the part says something. Not told, it
+            answers as one without names.
+        name_channels: of a word vector.
     """
 
     config_name = "config.json"
@@ -72,6 +79,8 @@ class ClickNetwork(ModelMixin, ConfigMixin):
         blocks: tuple[int, int, int, int] = (1, 2, 2, 1),
         decoder_widths: tuple[int, int, int, int] = (32, 64, 96, 128),
         similarity_heads: int = 8,
+        names: tuple[str, ...] = (),
+        name_channels: int = 160,
     ) -> None:
         super().__init__()
         self.stem = nn.Sequential(nn.PixelUnshuffle(4), _Convolution(48, widths[0]))
@@ -107,6 +116,7 @@ class ClickNetwork(ModelMixin, ConfigMixin):
         self.up_quarter = _Residual(quarter)
         self.masks = nn.Conv2d(quarter, len(LEVELS) * 16, 3, padding=1)
         self.scores = nn.Linear(last, len(LEVELS))
+        self.named = _NamedParts(len(names), name_channels, decoder_widths) if names else None
 
     def folded(self) -> ClickNetwork:
         """A copy for use, with every normalisation folded into its convolution; it computes the same."""
@@ -117,6 +127,12 @@ class ClickNetwork(ModelMixin, ConfigMixin):
             elif isinstance(module, _Convolution):
                 module[0], module[1] = _folded(module[0], module[1]), nn.Identity()
         return copied
+
+    def places(self, names: Sequence[str]) -> Tensor:
+        """`ClickPrompts.names` of parts that are called so: (B,)."""
+        known = list(self.config.names)
+        device = next(self.parameters()).device
+        return torch.tensor([known.index(name) for name in names], device=device)
 
     def encode(self, image: Tensor) -> ClickFeatures:
         """Features of photos (B, 3, H, W) in [-1, 1], H and W multiples of 32."""
@@ -137,6 +153,10 @@ class ClickNetwork(ModelMixin, ConfigMixin):
         """Mask logits (B, K, H, W) and guessed overlaps with what was meant (B, K), 0 ... 1, as in `LEVELS`."""
         height, width = (4 * side for side in features.quarter.shape[-2:])
         told = prompt_maps(prompts, (height, width))
+        named = self.named if prompts.names is not None else None
+        light = _Light()
+        if named is not None and prompts.names is not None:
+            light = named.light(prompts.names)
         hidden = torch.cat(
             [
                 features.eighth,
@@ -145,14 +165,16 @@ class ClickNetwork(ModelMixin, ConfigMixin):
             ],
             dim=1,
         )
-        eighth = self.down_eighth(self.enter_eighth(hidden))
+        eighth = light.on(self.down_eighth(self.enter_eighth(hidden)))
         sixteenth = self.enter_sixteenth(eighth) + features.sixteenth
-        sixteenth = self.down_sixteenth(sixteenth)
-        last = self.middle(self.enter_last(sixteenth) + features.last)
+        sixteenth = light.on(self.down_sixteenth(sixteenth))
+        last = light.on(self.middle(self.enter_last(sixteenth) + features.last))
         pooled = last.mean(dim=(2, 3))
         last = last + self.pooled(pooled)[:, :, None, None]
-        sixteenth = self.up_sixteenth(torch.cat([_up(last), sixteenth], dim=1))
-        eighth = self.up_eighth(torch.cat([_up(sixteenth), eighth], dim=1))
+        sixteenth = light.on(self.up_sixteenth(torch.cat([_up(last), sixteenth], dim=1)))
+        eighth = light.on(self.up_eighth(torch.cat([_up(sixteenth), eighth], dim=1)))
+        if named is not None:
+            eighth = eighth + named.refine(eighth)
         hidden = torch.cat(
             [
                 _up(eighth),
@@ -162,9 +184,13 @@ class ClickNetwork(ModelMixin, ConfigMixin):
             ],
             dim=1,
         )
-        quarter = self.up_quarter(self.enter_quarter(hidden))
+        quarter = light.on(self.up_quarter(self.enter_quarter(hidden)))
         logits = F.pixel_shuffle(self.masks(quarter), 4)
-        return logits, torch.sigmoid(self.scores(pooled))
+        scores = self.scores(pooled)
+        if named is not None:
+            logits = logits + F.pixel_shuffle(named.mask(quarter), 4)
+            scores = scores + named.score(pooled)
+        return logits, torch.sigmoid(scores)
 
     def forward(self, image: Tensor, prompts: ClickPrompts) -> tuple[Tensor, Tensor]:
         """`decode` of `encode`."""
@@ -186,6 +212,59 @@ class ClickNetwork(ModelMixin, ConfigMixin):
             nearest = alike.masked_fill(~given, -1.0).amax(dim=1)
             found.append(nearest)
         return torch.cat(found, dim=1)
+
+
+class _Light:
+    """In which the decoder's features are seen where nothing is told: they stay as they are."""
+
+    def on(self, hidden: Tensor) -> Tensor:
+        return hidden
+
+
+class _Told(_Light):
+    """Features scaled and shifted by what is told, one stage of the decoder after the other (FiLM, Perez et al. 2018)."""
+
+    def __init__(self, stages: list[Tensor]) -> None:
+        self._stages = iter(stages)
+
+    def on(self, hidden: Tensor) -> Tensor:
+        scale, shift = next(self._stages)[:, :, None, None].chunk(2, dim=1)
+        return hidden * (1 + scale) + shift
+
+
+class _NamedParts(nn.Module):
+    """What a part's name changes in the decoder; at the start nothing.
+
+    Args:
+        count: of names, whose word vectors are not trained.
+        channels: of these.
+        widths: of the decoder, see `ClickNetwork`.
+    """
+
+    def __init__(self, count: int, channels: int, widths: tuple[int, int, int, int]) -> None:
+        super().__init__()
+        quarter, eighth, sixteenth, last = widths
+        self.vectors = nn.Buffer(torch.zeros(count, channels))
+        self.enter = nn.Linear(channels, NAME_HIDDEN)
+        self.stages = nn.ModuleList(
+            nn.Linear(NAME_HIDDEN, 2 * width)
+            for width in (eighth, sixteenth, last, sixteenth, eighth, quarter)
+        )
+        self.refine = nn.Sequential(
+            nn.Conv2d(eighth, eighth, 3, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(eighth, eighth, 3, padding=1),
+        )
+        self.mask = nn.Conv2d(quarter, 16, 3, padding=1)
+        self.score = nn.Linear(last, 1)
+        for layer in (*self.stages, self.refine[2], self.mask, self.score):
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(layer.bias)
+
+    def light(self, names: Tensor) -> _Light:
+        """How features are seen where parts are called so: (B,)."""
+        known = F.silu(self.enter(self.vectors[names]))
+        return _Told([stage(known) for stage in self.stages])
 
 
 def prompt_maps(prompts: ClickPrompts, size: tuple[int, int]) -> Tensor:

@@ -42,6 +42,13 @@ def load_tokenizer() -> PreTrainedTokenizerFast:
     return tokenizer
 
 
+def load_word_vectors() -> Tensor:
+    """The table that comes with the package: a vector for each of the tokenizer's words and pieces."""
+    table = load_file(_WORD_VECTORS)
+    vectors: Tensor = table["vectors"].float() * table["scale"]
+    return vectors
+
+
 class MotionTextEncoder(ModelMixin, ConfigMixin):
     """Prompt tokens (B, N) -> embeddings (B, N, D) for cross-attention.
 
@@ -74,8 +81,7 @@ class MotionTextEncoder(ModelMixin, ConfigMixin):
         motions: tuple[str, ...] = (),
     ) -> None:
         super().__init__()
-        table = load_file(_WORD_VECTORS)
-        self.register_buffer("vectors", table["vectors"].float() * table["scale"], persistent=False)
+        self.register_buffer("vectors", load_word_vectors(), persistent=False)
         self.proj_in = nn.Linear(self.vectors.shape[1], hidden_size)
         self.positions = nn.Parameter(torch.randn(max_tokens, hidden_size) * 0.02)
         layer = nn.TransformerEncoderLayer(

@@ -25,9 +25,13 @@ from follow_your_click.data.simulated_clicks import (
     most_interior,
     somewhere_inside,
 )
+from follow_your_click.data.true_masks import Part
 from follow_your_click.models.click_network import LEVELS, ClickNetwork, ClickPrompts
+from follow_your_click.models.text_encoder import load_tokenizer, load_word_vectors
+from follow_your_click.named_parts import part_noun
 from follow_your_click.region import Click
-from follow_your_click.segmentation.base import Segmenter
+from follow_your_click.segmentation.base import PartNamingSegmenter, Segmenter
+from follow_your_click.segmentation.granularity import choose_mask
 from follow_your_click.training.objective import SEED_STRIDE
 
 MAX_POINTS = 6
@@ -41,6 +45,7 @@ CORRECTED_SHARE = 0.55  # of the steps, that go on after the first click
 FORGOTTEN_SHARE = 0.2  # of the later rounds, that do not see the mask before
 RIM_WEIGHT = 4.0  # of a pixel at the rim of what is meant, beside its own 1 as everywhere
 RIM_REACH = 2  # px on both sides of the rim
+VECTORS = "named.vectors"  # of a network's names
 
 Validation = tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]
 
@@ -67,17 +72,29 @@ class ClickObjective:
         validation: photos (H, W, 3) uint8 with true masks (H, W) bool that are held out.
         rounds: most clicks of a step: the first and, in `CORRECTED_SHARE` of the steps, so many minus one where the mask is
             most wrong.
+        named: whether examples are of parts with names alone, of which the network is told, and nothing but what it makes of
+            names is trained.
+        validation_parts: for that, photos (H, W, 3) with held-out parts.
     """
 
     model: ClickNetwork
     examples: ClickExamples
     validation: Sequence[Validation]
     rounds: int = 2
+    named: bool = False
+    validation_parts: Sequence[tuple[npt.NDArray[np.uint8], Sequence[Part]]] = ()
+
+    def __post_init__(self) -> None:
+        if self.named:
+            assert self.model.named is not None, "the network has names"
+            self.model.requires_grad_(False)
+            self.model.named.requires_grad_(True)
 
     def batch(self, batch_size: int, *, seed: int, step: int) -> ClickBatch:
         """Examples with their first click or box."""
         random = random_module.Random(seed * SEED_STRIDE + step)
-        drawn = [self.examples.draw(random) for _ in range(batch_size)]
+        draw = self.examples.draw_named if self.named else self.examples.draw
+        drawn = [draw(random) for _ in range(batch_size)]
         device = next(self.model.parameters()).device
         images = torch.from_numpy(np.stack([example.image for example in drawn]))
         masks = torch.from_numpy(np.stack([example.masks for example in drawn]))
@@ -86,7 +103,7 @@ class ClickObjective:
         labels = torch.full((batch_size, MAX_POINTS), -1)
         boxes = torch.zeros(batch_size, 4)
         for index, example in enumerate(drawn):
-            if random.random() < BOX_SHARE:
+            if not self.named and random.random() < BOX_SHARE:
                 boxes[index] = torch.tensor(_loose_box(example.masks[OBJECT], random))
             else:
                 points[index, 0], labels[index, 0] = torch.tensor(example.place), 1
@@ -95,6 +112,7 @@ class ClickObjective:
             labels.to(device),
             boxes.to(device),
             torch.zeros(batch_size, 1, size, size, device=device),
+            self.model.places([example.name for example in drawn]) if self.named else None,
         )
         return ClickBatch(
             images=(images.to(device).permute(0, 3, 1, 2).float() / 127.5 - 1),
@@ -106,7 +124,9 @@ class ClickObjective:
         )
 
     def loss(self, batch: ClickBatch, *, generator: torch.Generator) -> dict[str, Tensor]:
-        """Mean over the rounds of clicks; "iou_1" and "iou_last" are the object's, of the training examples."""
+        """Mean over the rounds of clicks; "iou_1" and "iou_last" are the object's (a named part's), of the training examples."""
+        if self.named:
+            self.model.eval()  # what is not trained keeps its statistics too
         features = self.model.encode(batch.images.contiguous(memory_format=torch.channels_last))
         prompts = batch.prompts
         random = random_module.Random(batch.seed)
@@ -121,12 +141,14 @@ class ClickObjective:
             logits, scores = self.model.decode(features, prompts)
             loss, overlap = _round_loss(logits, scores, batch)
             total = total + loss / rounds
-            overlaps.append(overlap[:, OBJECT].mean())
+            overlaps.append(overlap[:, PART if self.named else OBJECT].mean())
         return {"loss": total, "iou_1": overlaps[0].detach(), "iou_last": overlaps[-1].detach()}
 
     def _meant(self, batch: ClickBatch, random: random_module.Random) -> list[int]:
         """Level by example: what further clicks ask for. A box is drawn around objects alone."""
         parts = batch.known[:, PART] & (batch.prompts.labels[:, 0] == 1)
+        if self.named:
+            return [PART] * len(parts)
         return [
             PART if known and random.random() < PART_CORRECTED_SHARE else OBJECT
             for known in parts.tolist()
@@ -159,16 +181,18 @@ class ClickObjective:
             [random.random() >= FORGOTTEN_SHARE for _ in found], device=logits.device
         )
         mask = logits[:, None].sigmoid() * kept[:, None, None, None]
-        return ClickPrompts(points, labels, prompts.boxes, mask)
+        return replace(prompts, points=points, labels=labels, mask=mask)
 
     def validate(self, model: nn.Module) -> tuple[dict[str, float], Image.Image | None]:
         """Mean overlap after 1, 3 and 5 clicks on held-out photos, as `benchmarks/segmentation.py` counts; if any."""
         from follow_your_click.segmentation.click import ClickSegmenter
 
-        if not self.validation:
-            return {}, None
         assert isinstance(model, ClickNetwork)
         segmenter = ClickSegmenter(model)
+        if self.named:
+            return self._validate_names(segmenter), None
+        if not self.validation:
+            return {}, None
         ious, rows = [], []
         for image, truth in self.validation:
             segmenter.set_image(image)
@@ -179,6 +203,46 @@ class ClickObjective:
         means = np.mean(ious, axis=0)
         figures = {f"iou_{count}": round(float(means[count - 1]), 4) for count in (1, 3, 5)}
         return figures, Image.fromarray(np.concatenate(rows[:24], axis=0))
+
+    def _validate_names(self, segmenter: PartNamingSegmenter) -> dict[str, float]:
+        """Mean overlap with held-out parts after one click anywhere on them, told what they are called and not."""
+        random, found = random_module.Random(0), []
+        for image, parts in self.validation_parts:
+            segmenter.set_image(image)
+            for part in parts:
+                point = np.array([somewhere_inside(part.area, random)], np.float32)
+                noun = part_noun(part.name)
+                if noun:
+                    answers = [
+                        segmenter.predict(point_coords=point, part=name) for name in (noun, None)
+                    ]
+                    masks = [choose_mask(answer, "part") for answer in answers]
+                    found.append([_overlap(mask, part.area) for mask in masks])
+        if not found:
+            return {}
+        named, alone = np.mean(found, axis=0).round(4).tolist()
+        return {"iou_named": named, "iou_part": alone}
+
+
+def with_names(network: ClickNetwork, names: Sequence[str]) -> ClickNetwork:
+    """The network told of these names, by the text encoder's word vectors; what it has learned of names, at first nothing, is kept."""
+    table = load_word_vectors()
+    table /= table.std()
+    shape = {key: value for key, value in network.config.items() if not key.startswith("_")}
+    told: ClickNetwork = ClickNetwork(
+        **{**shape, "names": tuple(names), "name_channels": table.shape[1]}
+    )
+    learned = {key: value for key, value in network.state_dict().items() if key != VECTORS}
+    told.load_state_dict(learned, strict=False)
+    assert told.named is not None
+    tokenizer = load_tokenizer()
+    for place, name in enumerate(names):
+        told.named.vectors[place] = table[tokenizer(name)["input_ids"]].mean(dim=0)
+    return told
+
+
+def _overlap(first: npt.NDArray[np.bool_], second: npt.NDArray[np.bool_]) -> float:
+    return float((first & second).sum() / max(1, (first | second).sum()))
 
 
 def _known_of(known: Tensor, meant: Sequence[int]) -> Tensor:

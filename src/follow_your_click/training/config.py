@@ -86,6 +86,7 @@ class ClickNetworkSettings(Strict):
     """Training of `ClickNetwork` on simulated clicks; up to `rounds` clicks a step, examples of `size` px.
 
     `init`: a trained network to go on from (then `model` is not used); `data` needs masked/ too.
+    With `trained` "names" it learns what parts are called, and answers as before wherever it is not told.
     """
 
     kind: Literal["click_network"]
@@ -93,6 +94,7 @@ class ClickNetworkSettings(Strict):
     init: str | None = None
     size: int = Field(default=128, ge=64, multiple_of=32)
     rounds: int = Field(default=2, ge=1, le=6)
+    trained: Literal["all", "names"] = "all"
 
 
 class DisplacementFieldSettings(Strict):

@@ -303,7 +303,7 @@ def timestep_weights(scheduler: DDIMScheduler, timesteps: Tensor, gamma: float) 
 
     Hang et al. 2023, but with SNR + 1 in the numerator too: else pure noise, which zero terminal SNR learns from, would weigh nothing.
     """
-    kept = scheduler.alphas_cumprod.to(timesteps.device)[timesteps]  # SNR / (SNR + 1)
+    kept: Tensor = scheduler.alphas_cumprod.to(timesteps.device)[timesteps]  # SNR / (SNR + 1)
     return (gamma * (1 - kept)).clamp(max=1.0)
 
 

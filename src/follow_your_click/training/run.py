@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from follow_your_click.data.click_examples import ClickExamples
 from follow_your_click.data.filmed import FilmedClips
 from follow_your_click.data.motion_prompts import MOTIONS
-from follow_your_click.data.outlines import outlined_photos
+from follow_your_click.data.outlines import held_out_parts, outlined_photos
 from follow_your_click.data.photos import PictureLibrary, load_library
 from follow_your_click.data.procedural import ProceduralClips
 from follow_your_click.data.shards import ShardReader, is_build
@@ -26,8 +26,10 @@ from follow_your_click.models.displacement import DisplacementField
 from follow_your_click.models.schedulers import paper_scheduler
 from follow_your_click.models.text_encoder import MotionTextEncoder, load_tokenizer
 from follow_your_click.models.unet import RegionalMotionUNet
+from follow_your_click.named_parts import NOUNS
+from follow_your_click.photo import read_photo
 from follow_your_click.training.autoencoder import AutoencoderObjective
-from follow_your_click.training.click_network import ClickObjective
+from follow_your_click.training.click_network import ClickObjective, with_names
 from follow_your_click.training.config import (
     AutoencoderSettings,
     ClickNetworkSettings,
@@ -196,10 +198,17 @@ def _click_objective(config: TrainingConfig, settings: ClickNetworkSettings) -> 
         if settings.init is None
         else load_component(ClickNetwork, settings.init)
     )
+    named = settings.trained == "names"
+    if named and set(network.config.names) != NOUNS:
+        network = with_names(network, sorted(NOUNS))
     root = config.data
     library = load_library(root, split="train")
     if root is None:  # no masks: composed examples alone
         examples = ClickExamples(library, [], held_out=set(), size=settings.size)
+        if named:
+            raise SettingsError(
+                "got no data to learn names from; expected photos/ of outlined parts"
+            )
         return ClickObjective(network, examples, [], rounds=settings.rounds)
     held_out = held_out_scenes(root)
     photos, masked, videos = (
@@ -209,7 +218,18 @@ def _click_objective(config: TrainingConfig, settings: ClickNetworkSettings) -> 
     examples = ClickExamples(
         library, scenes, outlined=photos, held_out=held_out, size=settings.size
     )
-    return ClickObjective(network, examples, held_out_photos(root), rounds=settings.rounds)
+    return ClickObjective(
+        network,
+        examples,
+        held_out_photos(root),
+        rounds=settings.rounds,
+        named=named,
+        validation_parts=[
+            (read_photo(path), parts) for path, parts in held_out_parts(root / "photos").items()
+        ]
+        if named
+        else [],
+    )
 
 
 def _with_shards(config: TrainingConfig) -> TrainingConfig:
