@@ -23,6 +23,7 @@ from follow_your_click.region import (
     Edit,
     Feather,
     FillHoles,
+    Granularity,
     Grow,
     HoldStill,
     Intersect,
@@ -324,6 +325,41 @@ def test_granularity_says_which_candidate_a_click_means() -> None:
     for areas in ([Brush(((5, 5),), 3)], [Box(0, 0, 5, 5), Box(9, 9, 20, 20)]):
         with pytest.raises(RegionError, match="candidates: got"):
             candidate_masks(PHOTO, Selection(areas), _Nested())
+
+
+class _TakesNames(_Nested):
+    """Knows tails, and answers with one pixel where it is told of one."""
+
+    part_names = ("tail",)
+
+    def predict(self, *, part: str | None = None, **asked: object) -> Segmentation:
+        found = super().predict(**asked)
+        if part is None:
+            return found
+        assert part == "tail"
+        return Segmentation(np.stack([_square(3, 3, 1)]), np.ones(1, np.float32), ("part",))
+
+
+@pytest.mark.parametrize(
+    ("prompt", "granularity", "named"),
+    [
+        ("wag the tail", "part", True),
+        ("wag the tail", None, False),
+        ("wag the tail", "object", False),
+        ("flap this wing", "part", False),
+        ("sway", "part", False),
+    ],
+)
+def test_a_part_that_is_meant_is_called_as_the_prompt_calls_it(
+    prompt: str, granularity: Granularity | None, named: bool
+) -> None:
+    region = Region(Click(3, 3), prompt=prompt, granularity=granularity)
+    expected = region_mask(PHOTO, region, _Nested())
+    found = region_mask(PHOTO, region, _TakesNames())
+    if named:
+        assert found.sum() == 1
+    else:
+        np.testing.assert_array_equal(found, expected)
 
 
 def test_a_granularity_without_clicks_warns() -> None:

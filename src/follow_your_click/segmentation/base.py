@@ -3,8 +3,9 @@
 Axis legend: N points, K candidates, H rows, W columns.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -47,4 +48,26 @@ class Segmenter(Protocol):
         `point_coords`: (N, 2) x, y in pixels. `point_labels`: (N,), 1 = on the object, 0 = not on
         it. `box`: (4,) x0, y0, x1, y1 in pixels. `mask`: (H, W) 0 ... 1, a previous mask to refine.
         """
+        ...
+
+
+@runtime_checkable
+class PartNamingSegmenter(Segmenter, Protocol):
+    """A segmenter that may also be told what the part of an object is called on which a click lies."""
+
+    @property
+    def part_names(self) -> Collection[str]:
+        """The nouns that it knows ("tail")."""
+        ...
+
+    def predict(
+        self,
+        *,
+        point_coords: npt.NDArray[np.float32] | None = None,
+        point_labels: npt.NDArray[np.int64] | None = None,
+        box: npt.NDArray[np.float32] | None = None,
+        mask: npt.NDArray[np.float32] | None = None,
+        part: str | None = None,
+    ) -> Segmentation:
+        """As in `Segmenter.predict`; the candidate of the level "part" is a part that is called `part`, one of `part_names`."""
         ...

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from follow_your_click.errors import RegionError
 from follow_your_click.region import Area, Box, Click
-from follow_your_click.segmentation.base import Segmentation, Segmenter
+from follow_your_click.segmentation.base import PartNamingSegmenter, Segmentation, Segmenter
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,13 @@ def wrapped_prompt(area: Click | Box, height: int, width: int) -> Prompt:
     return Prompt((area,), None)
 
 
-def ask(segmenter: Segmenter, prompt: Prompt, height: int, width: int) -> Segmentation:
-    """All candidates for one question, best first; RegionError if they are not of the photo's size (H, W)."""
+def ask(
+    segmenter: Segmenter, prompt: Prompt, height: int, width: int, *, part: str | None = None
+) -> Segmentation:
+    """All candidates for one question, best first; RegionError if they are not of the photo's size (H, W).
+
+    `part`: what a part is called that is meant, for a segmenter that knows the name.
+    """
     coords = labels = box = None
     if prompt.clicks:
         coords = np.array([_float32_in_pixel(click) for click in prompt.clicks], np.float32)
@@ -66,7 +71,10 @@ def ask(segmenter: Segmenter, prompt: Prompt, height: int, width: int) -> Segmen
     if prompt.box is not None:
         corners = (prompt.box.x0, prompt.box.y0, prompt.box.x1, prompt.box.y1)
         box = np.array(corners, np.float32)
-    found = segmenter.predict(point_coords=coords, point_labels=labels, box=box)
+    if isinstance(segmenter, PartNamingSegmenter) and part in segmenter.part_names:
+        found = segmenter.predict(point_coords=coords, point_labels=labels, box=box, part=part)
+    else:
+        found = segmenter.predict(point_coords=coords, point_labels=labels, box=box)
     if found.masks.shape[1:] != (height, width):
         rows, columns = found.masks.shape[1:]
         raise RegionError(

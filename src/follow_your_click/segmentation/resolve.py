@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from follow_your_click.errors import RegionError
+from follow_your_click.named_parts import named_part
 from follow_your_click.region import (
     Area,
     Box,
@@ -23,6 +24,7 @@ from follow_your_click.region import (
     Intersect,
     PlainArea,
     Polygon,
+    Region,
     Selection,
     Subtract,
     area_text,
@@ -69,7 +71,8 @@ def region_mask(
     is asked only if `needs_segmenter`. All plain clicks and a single box make one question; of several
     boxes, and of what Subtract and Intersect wrap, each is one of its own. Areas are combined in
     their order, then edits are applied in theirs. A positive click's own pixel is in the answer to its
-    question. A settled mask is returned as it is.
+    question. A settled mask is returned as it is. Of a region of granularity "part" whose prompt names the part, a segmenter that
+    takes names (`base.PartNamingSegmenter`) is told it.
     Raises RegionError for an area outside the photo, a mask of another size or that cannot be
     read, and when nothing is left, naming the step that left nothing.
     """
@@ -175,8 +178,15 @@ class _Resolver:
         return self._drawn(inner)
 
     def _answer(self, prompt: Prompt) -> Levels:
-        found = ask(self.segmenter, prompt, self.height, self.width)
+        found = ask(self.segmenter, prompt, self.height, self.width, part=self._part())
         return levels_of(keep_clicks(choose_mask(found, self.selection.granularity), prompt))
+
+    def _part(self) -> str | None:
+        """What the part is called that is meant, if one is, and the prompt says."""
+        selection = self.selection
+        if isinstance(selection, Region) and selection.granularity == "part":
+            return named_part(selection.prompt)
+        return None
 
     def _drawn(self, area: Area) -> Levels:
         height, width = self.height, self.width

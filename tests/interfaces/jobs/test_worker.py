@@ -7,6 +7,7 @@ import threading
 import time
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,9 +23,11 @@ from follow_your_click.interfaces.jobs import (
     JobQueue,
     ModelShelf,
 )
+from follow_your_click.interfaces.jobs.shelf import PhotoMemory
 from follow_your_click.interfaces.jobs.worker import interruptible, warnings_heard
 from follow_your_click.project import ProjectSettings
 from follow_your_click.region import Click, HoldStill, Polygon, Region
+from follow_your_click.segmentation import GrabCutSegmenter, Segmentation
 
 AREA = Polygon(((20, 20), (60, 20), (60, 60), (20, 60)))
 
@@ -174,3 +177,22 @@ def test_a_request_can_be_pickled(model: str) -> None:
     again = pickle.loads(pickle.dumps(request))
     assert again.regions == request.regions and again.settings == request.settings
     assert json.loads(again.settings.model_dump_json())["num_frames"] == 4
+
+
+class _NamesTails(GrabCutSegmenter):
+    part_names = ("tail",)
+
+    def predict(self, *, part: str | None = None, **asked: Any) -> Segmentation:
+        found = super().predict(**asked)
+        return found if part is None else Segmentation(found.masks[:0], found.scores[:0])
+
+
+def test_a_remembered_photo_is_asked_by_name_too() -> None:
+    for segmenter, known in ((GrabCutSegmenter(), ()), (_NamesTails(), ("tail",))):
+        memory = PhotoMemory(segmenter)
+        memory.set_image(_photo())
+        assert memory.part_names == known
+        point = np.array([[30, 30]], np.float32)
+        assert len(memory.predict(point_coords=point).masks)
+        if known:
+            assert not len(memory.predict(point_coords=point, part="tail").masks)

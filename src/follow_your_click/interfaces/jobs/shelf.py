@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import importlib.util
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -19,6 +19,7 @@ from follow_your_click.project import ProjectSettings
 from follow_your_click.prompt_reading import in_words
 from follow_your_click.region import Selection
 from follow_your_click.segmentation import Segmentation, Segmenter
+from follow_your_click.segmentation.base import PartNamingSegmenter
 from follow_your_click.segmentation.registry import HUB_IDS, SEGMENTER_NAMES, load_segmenter
 from follow_your_click.segmentation.resolve import needs_segmenter, region_mask
 
@@ -172,6 +173,12 @@ class PhotoMemory:
             self._known = [entry, *rest][:MAX_PHOTOS_REMEMBERED]
         self._current.segmenter = entry[1]
 
+    @property
+    def part_names(self) -> Collection[str]:
+        """What the segmenter behind it knows; none if it takes no names."""
+        segmenter = self._segmenter
+        return segmenter.part_names if isinstance(segmenter, PartNamingSegmenter) else ()
+
     def predict(
         self,
         *,
@@ -179,13 +186,19 @@ class PhotoMemory:
         point_labels: npt.NDArray[np.int64] | None = None,
         box: npt.NDArray[np.float32] | None = None,
         mask: npt.NDArray[np.float32] | None = None,
+        part: str | None = None,
     ) -> Segmentation:
-        """As in `Segmenter.predict`, for the photo that this thread set."""
+        """As in `PartNamingSegmenter.predict`, for the photo that this thread set."""
         segmenter: Segmenter | None = getattr(self._current, "segmenter", None)
         if segmenter is None:
             raise RegionError("segmenter: got no photo yet, expected set_image before predict")
+        if part is None:
+            return segmenter.predict(
+                point_coords=point_coords, point_labels=point_labels, box=box, mask=mask
+            )
+        assert isinstance(segmenter, PartNamingSegmenter), "it has part_names"
         return segmenter.predict(
-            point_coords=point_coords, point_labels=point_labels, box=box, mask=mask
+            point_coords=point_coords, point_labels=point_labels, box=box, mask=mask, part=part
         )
 
 
