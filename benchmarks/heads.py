@@ -60,14 +60,14 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--segmenter", default="mini/click_network", help="a click network")
     parser.add_argument("--json", type=Path)
-    parser.add_argument("--sheet", type=Path, help="photo, object, head, and both heads found")
+    parser.add_argument("--sheet", type=Path, help="photo, object, head, and the heads found")
     arguments = parser.parse_args()
     folder = arguments.data / "photos"
     objects, parts = held_out_outlines(folder), held_out_parts(folder)
     if not parts:
         parser.error(f"got no held-out photo with outlined parts in {folder}")
     segmenter = ClickSegmenter.from_pretrained(arguments.segmenter, device="cpu")
-    given, clicked, photos, rows = [], [], [], []
+    given, clicked, on_it, photos, rows = [], [], [], [], []
     things = alarms = missed = 0
     for path, own in parts.items():
         image = read_photo(path)
@@ -83,25 +83,28 @@ def main() -> None:
                 continue
             if truth.sum() > HEAD_SHARES[1] * target.sum():
                 continue
-            place = somewhere_inside(target, random_module.Random(path.name))
-            mask = segmenter.predict(point_coords=np.array([place], np.float32)).masks[0]
-            again = segmenter.head(mask.astype(np.float32))
             missed += found is None
             given.append(0.0 if found is None else iou(found, truth))
-            clicked.append(0.0 if again is None else iou(again, truth))
+            shown = [target, truth, nothing if found is None else found]
+            for area, overlaps in ((target, clicked), (truth, on_it)):
+                place = somewhere_inside(area, random_module.Random(path.name))
+                mask = segmenter.predict(point_coords=np.array([place], np.float32)).masks[0]
+                again = segmenter.head(mask.astype(np.float32), place)
+                overlaps.append(0.0 if again is None else iou(again, truth))
+                shown.append(nothing if again is None else again)
             photos.append(path.name)
-            shown = [nothing if area is None else area for area in (target, truth, found, again)]
             rows.append(pictured(image, shown))
     report = {
         "heads": len(given),
         "missed": missed,
         "iou_in_the_object": interval(given, photos),
         "iou_of_one_click": interval(clicked, photos),
+        "iou_of_a_click_on_the_head": interval(on_it, photos),
         "things": things,
         "false_alarms": alarms,
     }
     for name, value in report.items():
-        print(f"{name:<18} {value}")
+        print(f"{name:<26} {value}")
     if arguments.json:
         arguments.json.write_text(json.dumps(report, indent=1))
     if arguments.sheet:

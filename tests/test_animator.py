@@ -360,7 +360,9 @@ class _HeadFinder:
     def set_image(self, image: npt.NDArray[np.uint8]) -> None:
         assert image.shape == (HEIGHT, WIDTH, 3)
 
-    def head(self, mask: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_] | None:
+    def head(
+        self, mask: npt.NDArray[np.float32], click: tuple[int, int] | None
+    ) -> npt.NDArray[np.bool_] | None:
         self.asked.append(mask)
         return HEAD & (mask > 0.5) if mask[HEAD].any() else None
 

@@ -5,6 +5,7 @@ import numpy.typing as npt
 import pytest
 
 from follow_your_click.heads import Head, HeadFinder, nodding
+from follow_your_click.region import Click
 from follow_your_click.rendering import CropPlan
 
 SIDE = 64
@@ -26,7 +27,10 @@ class _Segmenter:
     def set_image(self, image: object) -> None:
         self.photos += 1
 
-    def head(self, mask: npt.NDArray[np.float32]) -> Bools | None:
+    def head(
+        self, mask: npt.NDArray[np.float32], click: tuple[int, int] | None = None
+    ) -> Bools | None:
+        self.click = click
         return self.found
 
 
@@ -44,16 +48,17 @@ def test_a_head_joins_where_the_body_begins() -> None:
     head = _area(8, 24, 18, 34)
     finder = _finder(head)
     selected = (BODY | head).astype(np.float32)
-    none, found = finder(PHOTO, [None, selected])
+    none, found = finder(PHOTO, [None, selected], [None, Click(9.7, 20)])
+    assert finder.segmenter.click == (9, 20)  # type: ignore[union-attr]
     assert none is None and found is not None
     np.testing.assert_array_equal(found.mask > 0, head)
     assert 20 < found.joint[0] < 25 and 18 < found.joint[1] < 34
-    assert _finder(None)(PHOTO, [selected]) == [None]
+    assert _finder(None)(PHOTO, [selected], [None]) == [None]
 
 
 def test_no_network_is_asked_where_nobody_nods() -> None:
     finder = _finder(None)
-    assert finder(PHOTO, [None, None]) == [None, None]
+    assert finder(PHOTO, [None, None], [None, None]) == [None, None]
     assert finder.segmenter is not None and finder.segmenter.photos == 0  # type: ignore[attr-defined]
 
 

@@ -353,6 +353,7 @@ class Animator:
                 mask if may_be_of_a_head(region, reading) else None
                 for region, mask, reading in zip(regions, own, readings, strict=True)
             ],
+            [region.only_click for region in regions],
         )
         plans = plan_regions(
             photo.shape[:2],

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from follow_your_click.models.displacement import STRENGTH_SIDE
 from follow_your_click.prompt_reading import PromptReading
-from follow_your_click.region import Region
+from follow_your_click.region import Click, Region
 from follow_your_click.rendering.crop import CropPlan
 from follow_your_click.rendering.grid import smoothstep
 from follow_your_click.segmentation.click import ClickSegmenter
@@ -53,19 +53,33 @@ class HeadFinder:
         self._lock = Lock()
 
     def __call__(
-        self, photo: npt.NDArray[np.uint8], masks: Sequence[npt.NDArray[np.float32] | None]
+        self,
+        photo: npt.NDArray[np.uint8],
+        masks: Sequence[npt.NDArray[np.float32] | None],
+        clicks: Sequence[Click | None],
     ) -> list[Head | None]:
-        """The heads in masks (H, W) of a photo (H, W, 3); None where there is no mask, or no head in it."""
+        """The heads in masks (H, W) of a photo (H, W, 3); None where there is no mask, or no head in it.
+
+        `clicks`: by which each was selected, if it was by one alone.
+        """
         if all(mask is None for mask in masks):
             return [None] * len(masks)
         with self._lock:
             if self.segmenter is None:
                 self.segmenter = ClickSegmenter.from_pretrained(device=self.device)
             self.segmenter.set_image(photo)
-            return [None if mask is None else self._head(self.segmenter, mask) for mask in masks]
+            return [
+                None if mask is None else self._head(self.segmenter, mask, click)
+                for mask, click in zip(masks, clicks, strict=True)
+            ]
 
-    def _head(self, segmenter: ClickSegmenter, mask: npt.NDArray[np.float32]) -> Head | None:
-        found = segmenter.head(mask)
+    def _head(
+        self,
+        segmenter: ClickSegmenter,
+        mask: npt.NDArray[np.float32],
+        click: Click | None,
+    ) -> Head | None:
+        found = segmenter.head(mask, None if click is None else (int(click.x), int(click.y)))
         return None if found is None else Head(found.astype(np.float32), _joint(found, mask > 0.5))
 
 

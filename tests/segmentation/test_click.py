@@ -219,6 +219,48 @@ def test_a_head_is_looked_for_in_what_was_selected(
         segmenter.head(np.zeros((9, 9), np.float32))
 
 
+@pytest.mark.parametrize(("logit", "named"), [(-1.0, True), (-4.0, False)])
+def test_a_click_that_may_lie_on_a_head_means_the_part_of_that_name(
+    segmenter: ClickSegmenter, monkeypatch: pytest.MonkeyPatch, logit: float, named: bool
+) -> None:
+    """Heads are the upper quarter for this network, the part that is called so a quarter to the left."""
+
+    def decode(features: ClickFeatures, prompts: ClickPrompts) -> tuple[torch.Tensor, torch.Tensor]:
+        height, width = (4 * side for side in features.quarter.shape[-2:])
+        logits = torch.full((1, 4, height, width), -9.0)
+        logits[:, 1] = 3.0
+        logits[:, 3] = logit
+        logits[:, 3, : height // 4] = 3.0
+        if prompts.names is not None:
+            assert prompts.names.tolist() == [segmenter.network.config.names.index("head")]
+            logits[:, 0, :, : width // 4] = 3.0
+        return logits, torch.full((1, 4), 0.9)
+
+    monkeypatch.setattr(segmenter.network, "decode", decode)
+    segmenter.set_image(np.zeros((128, 128, 3), np.uint8))
+    everything = np.ones((128, 128), np.float32)
+    head = segmenter.head(everything, (10, 90))
+    assert head is not None
+    assert head[100, 5] == named and head[5, 100] != named
+    without = segmenter.head(everything)
+    assert without is not None and without[5, 100]
+
+
+def test_a_name_tells_how_much_of_what_was_clicked_is_the_part(segmenter: ClickSegmenter) -> None:
+    image, _ = _disc()
+    segmenter.set_image(image)
+    point = np.array([[120, 75]], np.float32)
+    alone = segmenter.predict(point_coords=point)
+    named = segmenter.predict(point_coords=point, part="tail")
+    assert "tail" in segmenter.part_names
+    for level in ("object", "whole"):
+        place = alone.levels.index(level)
+        np.testing.assert_array_equal(named.masks[place], alone.masks[place])
+    part = alone.levels.index("part")
+    assert (named.masks[part] != alone.masks[part]).any()
+    assert named.masks[part, 75, 120], "a click's own pixel is in"
+
+
 def test_the_view_that_is_surest_of_itself_counts_most(
     segmenter: ClickSegmenter, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from follow_your_click.errors import PromptError, RegionError, SettingsError
-from follow_your_click.region.areas import Area, as_areas, check_mask_array
+from follow_your_click.region.areas import Area, Click, as_areas, check_mask_array
 from follow_your_click.region.edits import Edit, as_edits
 from follow_your_click.region.json_forms import (
     MaskForm,
@@ -71,6 +71,12 @@ class Selection:
         free = copy.copy(self)
         free._set(mask=None)
         return free
+
+    @property
+    def only_click(self) -> Click | None:
+        """The click that is all that its areas are; None if they are anything else."""
+        first, *others = self.areas
+        return first if not others and isinstance(first, Click) else None
 
     def with_granularity(self, granularity: Granularity | None) -> Self:
         """The same selection, of whose candidates another is meant, and no mask settled. Raises SettingsError."""
