@@ -4,7 +4,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from follow_your_click.heads import Head, HeadFinder, nodding
+from follow_your_click.heads import Head, HeadFinder, nodding, with_hair
+from follow_your_click.prompt_reading import PromptReading
 from follow_your_click.region import Click
 from follow_your_click.rendering import CropPlan
 
@@ -54,6 +55,16 @@ def test_a_head_joins_where_the_body_begins() -> None:
     np.testing.assert_array_equal(found.mask > 0, head)
     assert 20 < found.joint[0] < 25 and 18 < found.joint[1] < 34
     assert _finder(None)(PHOTO, [selected], [None]) == [None]
+
+
+def test_a_face_that_is_much_of_what_is_selected_turns_with_the_rest() -> None:
+    face, selected = _area(20, 40, 20, 40), _area(10, 40, 10, 40).astype(np.float32)
+    head = Head(face.astype(np.float32), (30.0, 40.0))
+    turning, nods = (PromptReading((motion,), True) for motion in ("turn_left", "nod"))
+    assert with_hair(head, selected, nods) is head
+    np.testing.assert_array_equal(with_hair(head, selected, turning).mask, selected)
+    body = _area(0, 60, 10, 60).astype(np.float32)
+    assert with_hair(head, body, turning) is head
 
 
 def test_no_network_is_asked_where_nobody_nods() -> None:

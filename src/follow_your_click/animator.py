@@ -28,7 +28,7 @@ from follow_your_click.about import package_version
 from follow_your_click.clicked_parts import with_named_parts
 from follow_your_click.clip import Clip, Patch
 from follow_your_click.errors import RegionError
-from follow_your_click.heads import HeadFinder, may_be_of_a_head, nodding
+from follow_your_click.heads import HeadFinder, may_be_of_a_head, nodding, with_hair
 from follow_your_click.layering import beside, divided, kept_still, laid_over
 from follow_your_click.loading import find_model, load_pipeline, load_preset
 from follow_your_click.photo import photo_sha256, read_photo
@@ -347,7 +347,7 @@ class Animator:
             [np.zeros(photo.shape[:2], np.bool_), *(mask > 0.5 for mask in still)], axis=0
         )
         own = divided(moving, held)
-        heads = self.find_heads(
+        found = self.find_heads(
             photo,
             [
                 mask if may_be_of_a_head(region, reading) else None
@@ -355,6 +355,10 @@ class Animator:
             ],
             [region.only_click for region in regions],
         )
+        heads = [
+            with_hair(head, mask, reading) if head and reading else None
+            for head, mask, reading in zip(found, own, readings, strict=True)
+        ]
         plans = plan_regions(
             photo.shape[:2],
             regions,

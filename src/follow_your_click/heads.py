@@ -6,7 +6,7 @@ Axis legend: H W rows and columns of the photo, L frames, h w rows and columns o
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Lock
 
 import cv2
@@ -24,6 +24,7 @@ from follow_your_click.segmentation.resolve import needs_segmenter
 JOINING = 0.15  # of the square root of a head's area: how near the body is where they join
 # Of a head's radius: from where to where its middle is so far from the joint that this says which way the head looks.
 LEVERS = (0.1, 0.2)
+MOST_TURNED = 0.4  # of what is selected, that a head has that turns alone
 MOST_NOD = 0.5  # radians that a head may turn, or of its radius how far it may go down
 
 
@@ -90,6 +91,13 @@ def may_be_of_a_head(region: Region, reading: PromptReading | None) -> bool:
     """
     clicked = region.granularity is None and needs_segmenter(region.without_mask())
     return reading is not None and reading.of_a_head and clicked
+
+
+def with_hair(head: Head, mask: npt.NDArray[np.float32], reading: PromptReading) -> Head:
+    """The head that turns: what is selected (H, W) where a head is much of it, for then it may be a face without its hair."""
+    if "turn" not in reading.families or head.mask.sum() <= MOST_TURNED * (mask > 0.5).sum():
+        return head
+    return replace(head, mask=(mask > 0.5).astype(np.float32))
 
 
 def _joint(head: npt.NDArray[np.bool_], selected: npt.NDArray[np.bool_]) -> tuple[float, float]:

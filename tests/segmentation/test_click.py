@@ -219,9 +219,22 @@ def test_a_head_is_looked_for_in_what_was_selected(
         segmenter.head(np.zeros((9, 9), np.float32))
 
 
-@pytest.mark.parametrize(("logit", "named"), [(-1.0, True), (-4.0, False)])
+@pytest.mark.parametrize(
+    ("logit", "guess", "named"),
+    [
+        (-5.0, 0.9, True),
+        (-7.0, 0.9, False),
+        (-1.0, 0.22, True),
+        (-4.0, 0.22, False),
+        (-1.0, 0.1, False),
+    ],
+)
 def test_a_click_that_may_lie_on_a_head_means_the_part_of_that_name(
-    segmenter: ClickSegmenter, monkeypatch: pytest.MonkeyPatch, logit: float, named: bool
+    segmenter: ClickSegmenter,
+    monkeypatch: pytest.MonkeyPatch,
+    logit: float,
+    guess: float,
+    named: bool,
 ) -> None:
     """Heads are the upper quarter for this network, the part that is called so a quarter to the left."""
 
@@ -234,16 +247,17 @@ def test_a_click_that_may_lie_on_a_head_means_the_part_of_that_name(
         if prompts.names is not None:
             assert prompts.names.tolist() == [segmenter.network.config.names.index("head")]
             logits[:, 0, :, : width // 4] = 3.0
-        return logits, torch.full((1, 4), 0.9)
+        return logits, torch.tensor([[0.9, 0.9, 0.9, guess]])
 
     monkeypatch.setattr(segmenter.network, "decode", decode)
     segmenter.set_image(np.zeros((128, 128, 3), np.uint8))
     everything = np.ones((128, 128), np.float32)
-    head = segmenter.head(everything, (10, 90))
-    assert head is not None
-    assert head[100, 5] == named and head[5, 100] != named
-    without = segmenter.head(everything)
-    assert without is not None and without[5, 100]
+    head, without = segmenter.head(everything, (10, 90)), segmenter.head(everything)
+    sure = guess > 0.5
+    assert (head is not None) is (named or sure)
+    if head is not None:
+        assert head[100, 5] == named and head[5, 100] != named
+    assert (without is not None) is sure and (without is None or without[5, 100])
 
 
 def test_a_name_tells_how_much_of_what_was_clicked_is_the_part(segmenter: ClickSegmenter) -> None:

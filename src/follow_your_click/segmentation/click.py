@@ -55,10 +55,12 @@ CLOSER_TRUST = 2.0  # of the closer view, at the same guess
 # heads that training saw.
 SURE_HEAD = 0.26
 HEAD_BIAS = 1.0
-# Guessed overlap of a head, and logit of it at a click, from which the click counts as one on the head: what is clicked by that
-# name is the better answer then (0.57 of 110 heads that training saw, 0.47 without), and no more flowers and things have one.
-LIKELY_HEAD, HEAD_CLICKED = 0.2, -2.0
-HEAD_CLICK_REACH = 2  # cells about a click, of which the highest logit counts
+# From which guess a click may be one on a head; and from which logit of the head there it counts as one, by a guess that is sure and
+# by one that is not: who asks for a nod mostly clicks on a head, so that much speaks for it. What is clicked by that name is the
+# better answer then.
+LIKELY_HEAD = 0.2
+SURE_CLICKED, LIKELY_CLICKED = -6.0, -2.0
+CLICK_REACH = 2  # cells about a click, of which the highest logit counts
 # Of what was selected, that a head in it may have: a portrait nods as a whole.
 HEAD_SHARES = (0.02, 0.5)
 
@@ -250,11 +252,13 @@ class ClickSegmenter:
         answer, level = closer or whole, LEVELS.index("head")
         logits = answer.level(level)
         found = np.zeros(photo.shape, np.bool_)
-        likely = float(answer.guesses[level]) >= LIKELY_HEAD and "head" in self.part_names
-        if likely and click is not None and _may_be_on(click, answer.window, logits):
-            named = self.predict(point_coords=np.array([click], np.float32), part="head")
-            found = choose_mask(named, "part")
-        elif float(answer.guesses[level]) >= SURE_HEAD:
+        guess = float(answer.guesses[level])
+        least = SURE_CLICKED if guess >= SURE_HEAD else LIKELY_CLICKED
+        told = guess >= LIKELY_HEAD and "head" in self.part_names
+        if told and _highest_near(click, answer.window, logits) > least:
+            there = self.predict(point_coords=np.array([click], np.float32), part="head")
+            found = choose_mask(there, "part")
+        elif guess >= SURE_HEAD:
             x, y, width, height = answer.window
             area = found[y : y + height, x : x + width]
             draw_full_size(area, logits + HEAD_BIAS, nowhere, no_label)
@@ -339,18 +343,19 @@ def _within(window: Window, points: npt.NDArray[np.intp]) -> npt.NDArray[np.bool
     return inside
 
 
-def _may_be_on(click: tuple[int, int], window: Window, logits: npt.NDArray[np.float32]) -> bool:
-    """Whether the logits (h, w) of a head in a window do not speak against a head at a click."""
+def _highest_near(
+    click: tuple[int, int] | None, window: Window, logits: npt.NDArray[np.float32]
+) -> float:
+    """The highest of logits (h, w) in a window about a click; minus infinity for one that is not in it."""
+    if click is None:
+        return -math.inf
     x, y, width, height = window
     rows, columns = logits.shape
     column, row = int((click[0] - x) * columns / width), int((click[1] - y) * rows / height)
     if not (0 <= column < columns and 0 <= row < rows):
-        return False
-    reach = HEAD_CLICK_REACH
-    near = logits[
-        max(row - reach, 0) : row + reach + 1, max(column - reach, 0) : column + reach + 1
-    ]
-    return bool(near.max() > HEAD_CLICKED)
+        return -math.inf
+    above, left = max(row - CLICK_REACH, 0), max(column - CLICK_REACH, 0)
+    return float(logits[above : row + CLICK_REACH + 1, left : column + CLICK_REACH + 1].max())
 
 
 def _together(answers: Sequence[_Answer], target: _Answer) -> _Answer:
