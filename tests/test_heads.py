@@ -1,13 +1,17 @@
 """Heads: one piece, joined to the body at the neck, that nods without being squeezed."""
 
+from pathlib import Path
+
 import numpy as np
 import numpy.typing as npt
 import pytest
 
 from follow_your_click.heads import Head, HeadFinder, nodding, with_hair
+from follow_your_click.photo import read_photo
 from follow_your_click.prompt_reading import PromptReading
 from follow_your_click.region import Click
 from follow_your_click.rendering import CropPlan
+from follow_your_click.segmentation.click import ClickSegmenter
 
 SIDE = 64
 Bools = npt.NDArray[np.bool_]
@@ -154,3 +158,13 @@ def test_what_is_not_stated_to_move_stays() -> None:
     mask = _area(4, 24, 20, 36)
     still = np.zeros((4, SIDE, SIDE, 2), np.float32)
     assert not _nodding(still, mask, (0.5, 0.5)).any()
+
+
+def test_the_person_of_the_example_nods_with_the_face_that_was_clicked() -> None:
+    photo = read_photo(Path(__file__).parent.parent / "examples" / "astronaut.jpg")
+    segmenter = ClickSegmenter.from_pretrained(device="cpu")
+    segmenter.set_image(photo)
+    found = segmenter.predict(point_coords=np.array([[225, 110]], np.float32))
+    head = segmenter.head(found.masks[0].astype(np.float32), (225, 110))
+    assert head is not None and head[100:150, 200:245].all(), "eyes, nose and mouth"
+    assert not head[200:].any()

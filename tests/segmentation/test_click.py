@@ -263,7 +263,7 @@ def test_a_click_that_may_lie_on_a_head_means_the_part_of_that_name(
 def test_a_name_tells_how_much_of_what_was_clicked_is_the_part(segmenter: ClickSegmenter) -> None:
     image, _ = _disc()
     segmenter.set_image(image)
-    point = np.array([[120, 75]], np.float32)
+    point = np.array([[128, 50]], np.float32)
     alone = segmenter.predict(point_coords=point)
     named = segmenter.predict(point_coords=point, part="tail")
     assert "tail" in segmenter.part_names
@@ -272,7 +272,34 @@ def test_a_name_tells_how_much_of_what_was_clicked_is_the_part(segmenter: ClickS
         np.testing.assert_array_equal(named.masks[place], alone.masks[place])
     part = alone.levels.index("part")
     assert (named.masks[part] != alone.masks[part]).any()
-    assert named.masks[part, 75, 120], "a click's own pixel is in"
+    assert named.masks[part, 50, 128], "a click's own pixel is in"
+    with pytest.raises(RegionError, match="part: got 'gizmo', expected one of arm"):
+        segmenter.predict(point_coords=point, part="gizmo")
+
+
+def test_what_a_part_is_called_changes_no_other_question(
+    segmenter: ClickSegmenter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decode = segmenter.network.decode
+    asked: list[tuple[bool, list[float]]] = []
+
+    def counted(
+        features: ClickFeatures, prompts: ClickPrompts
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        asked.append((prompts.names is not None, prompts.points.flatten().tolist()))
+        logits, scores = decode(features, prompts)
+        # Told a name, the network says nothing of objects.
+        return (logits if prompts.names is None else -logits), scores
+
+    monkeypatch.setattr(segmenter.network, "decode", counted)
+    segmenter.set_image(_disc()[0])
+    point = np.array([[128, 50]], np.float32)
+    segmenter.predict(point_coords=point)
+    alone = [points for _, points in asked]
+    asked.clear()
+    segmenter.predict(point_coords=point, part="tail")
+    assert [points for told, points in asked if not told] == alone
+    assert sum(told for told, _ in asked) == 3, "as many views"
 
 
 def test_the_view_that_is_surest_of_itself_counts_most(

@@ -11,6 +11,7 @@ import torch
 from follow_your_click.data.click_examples import ClickExamples
 from follow_your_click.data.photos import bundled_library
 from follow_your_click.data.true_masks import MaskedPhoto, Part
+from follow_your_click.errors import SettingsError
 from follow_your_click.models.click_network import ClickFeatures, ClickNetwork, ClickPrompts
 from follow_your_click.segmentation.click import ClickSegmenter
 from follow_your_click.training.click_network import (
@@ -162,6 +163,12 @@ def test_of_names_nothing_else_is_trained_and_the_loss_falls() -> None:
     assert "named.vectors" not in changed
     figures, _ = objective.validate(named.eval())
     assert set(figures) == {"iou_named", "iou_part"} and 0 < figures["iou_named"] < 1
+
+
+def test_names_want_outlined_parts(tmp_path: Path) -> None:
+    overrides = [f"output={tmp_path}", "steps=2", "batch_size=2", "objective.size=64"]
+    with pytest.raises(SettingsError, match="got no data; expected photos whose parts"):
+        train("mini-names", overrides=overrides)
 
 
 def _nothing_asked(count: int) -> ClickPrompts:

@@ -196,26 +196,28 @@ class ClickSegmenter:
 
         The object counts as the best guess: no score of another is higher, whatever the network makes of it.
 
-        Raises RegionError when set_image was not called, nothing is positive, or a point lies outside the photo.
+        Raises RegionError when set_image was not called, nothing is positive, a point lies outside the photo, or a name is not known.
         """
         photo = prepared(self._photo)
         points, positive = checked_points(photo.shape, point_coords, point_labels)
         check_asked(positive, box, mask)
         if mask is not None and mask.shape != photo.shape:
             raise RegionError(f"mask: got {mask.shape}, expected {photo.shape}")
+        if part is not None and part not in self.part_names:
+            known = ", ".join(self.part_names) or "none: this network knows no names"
+            raise RegionError(f"part: got {part!r}, expected one of {known}")
         asked = _Question(points, positive, box, mask)
-        first = found = self._answers(photo, asked)
-        if part is not None:
-            closer = first[1]
-            named = replace(asked, part=part)
-            first = self._looked_at(photo, named, None if closer is None else closer.window)
+        clicked = found = self._answers(photo, asked)
         if len(points) == 1 and box is None and mask is None:
-            found = self._answers(photo, _clicked_inside(asked, *first))
+            found = self._answers(photo, _clicked_inside(asked, *clicked))
+        if part is not None:
+            window = None if clicked[1] is None else clicked[1].window
+            clicked = self._looked_at(photo, replace(asked, part=part), window)
         masks = np.zeros((len(NAMES), *photo.shape), np.bool_)
         guesses = []
         for name, area in zip(NAMES, masks, strict=True):
             # A part is what was clicked on; the middle of the object may be another one.
-            whole, closer = first if name == "part" else found
+            whole, closer = clicked if name == "part" else found
             level = LEVELS.index(name)
             window = None if closer is None else closer.window
             draw_full_size(area, whole.level(level), points, positive, but=window)

@@ -31,6 +31,7 @@ from follow_your_click.models.text_encoder import load_tokenizer, load_word_vect
 from follow_your_click.named_parts import part_noun
 from follow_your_click.region import Click
 from follow_your_click.segmentation.base import PartNamingSegmenter, Segmenter
+from follow_your_click.segmentation.grabcut_photo import iou
 from follow_your_click.segmentation.granularity import choose_mask
 from follow_your_click.training.objective import SEED_STRIDE
 
@@ -217,7 +218,7 @@ class ClickObjective:
                         segmenter.predict(point_coords=point, part=name) for name in (noun, None)
                     ]
                     masks = [choose_mask(answer, "part") for answer in answers]
-                    found.append([_overlap(mask, part.area) for mask in masks])
+                    found.append([iou(mask, part.area) for mask in masks])
         if not found:
             return {}
         named, alone = np.mean(found, axis=0).round(4).tolist()
@@ -239,10 +240,6 @@ def with_names(network: ClickNetwork, names: Sequence[str]) -> ClickNetwork:
     for place, name in enumerate(names):
         told.named.vectors[place] = table[tokenizer(name)["input_ids"]].mean(dim=0)
     return told
-
-
-def _overlap(first: npt.NDArray[np.bool_], second: npt.NDArray[np.bool_]) -> float:
-    return float((first & second).sum() / max(1, (first | second).sum()))
 
 
 def _known_of(known: Tensor, meant: Sequence[int]) -> Tensor:

@@ -206,9 +206,7 @@ def _click_objective(config: TrainingConfig, settings: ClickNetworkSettings) -> 
     if root is None:  # no masks: composed examples alone
         examples = ClickExamples(library, [], held_out=set(), size=settings.size)
         if named:
-            raise SettingsError(
-                "got no data to learn names from; expected photos/ of outlined parts"
-            )
+            raise _no_parts("no data")
         return ClickObjective(network, examples, [], rounds=settings.rounds)
     held_out = held_out_scenes(root)
     photos, masked, videos = (
@@ -218,6 +216,8 @@ def _click_objective(config: TrainingConfig, settings: ClickNetworkSettings) -> 
     examples = ClickExamples(
         library, scenes, outlined=photos, held_out=held_out, size=settings.size
     )
+    if named and not examples.in_parts:
+        raise _no_parts(f"none in {root / 'photos'}")
     return ClickObjective(
         network,
         examples,
@@ -229,6 +229,12 @@ def _click_objective(config: TrainingConfig, settings: ClickNetworkSettings) -> 
         ]
         if named
         else [],
+    )
+
+
+def _no_parts(got: str) -> SettingsError:
+    return SettingsError(
+        f"got {got}; expected photos whose parts are outlined (data/parts.json), from which names are learned"
     )
 
 
