@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 import threading
 import types
 from collections.abc import Callable
@@ -356,6 +357,17 @@ def test_a_port_that_is_taken_is_said_before_the_model_is_loaded(
         port = taken.getsockname()[1]
         assert main([verb, "--port", str(port), "--model", "no such model"]) == 2
     assert f"cannot listen on 127.0.0.1:{port}" in capsys.readouterr().err
+
+
+def test_short_messages_to_a_browser_do_not_wait_for_each_other() -> None:
+    from follow_your_click.interfaces.api.server import listening
+
+    with (
+        listening("127.0.0.1", 0) as listener,
+        socket.create_connection(listener.getsockname()),
+        listener.accept()[0] as connection,
+    ):
+        assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 def test_an_unknown_model_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
