@@ -25,9 +25,9 @@ from follow_your_click.segmentation.click import ClickSegmenter
 from follow_your_click.segmentation.grabcut_photo import iou
 from follow_your_click.segmentation.granularity import choose_mask
 from follow_your_click.training.click_network import with_names
+from follow_your_click.training.export import SHARD_SIZE
 
 LEAST = 10
-SHARD_SIZE = "15MB"
 
 
 def gains(network: ClickNetwork, data: Path, photos: int) -> dict[str, list[float]]:

@@ -412,6 +412,7 @@ def test_a_head_alone_has_a_strength_of_its_own_unless_one_is_asked_for(
     monkeypatch.setattr(animator_module, "read_prompt", lambda *_, **__: reading)
 
     def told(granularity: Granularity | None, strength: float | None) -> float:
+        # Gently, so that what a head has by itself is below the most that the model knows.
         region = Region(
             Click(35, 45), prompt="go gently", granularity=granularity, strength=strength
         )

@@ -24,7 +24,7 @@ from follow_your_click.segmentation.resolve import needs_segmenter
 JOINING = 0.15  # of the square root of a head's area: how near the body is where they join
 # Of a head's radius: from where to where its middle is so far from the joint that this says which way the head looks.
 LEVERS = (0.1, 0.2)
-MOST_TURNED = 0.4  # of what is selected, that a head has that turns alone
+MOST_TURNED = 0.4  # of what is selected, that a head has that turns alone; chosen by one portrait
 MOST_NOD = 0.5  # radians that a head may turn, or of its radius how far it may go down
 
 

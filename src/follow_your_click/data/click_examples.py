@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
+from follow_your_click.data.pasting import at_the_rim, cut_out, disturbed, softened, window
 from follow_your_click.data.photos import PictureLibrary
 from follow_your_click.data.simulated_clicks import most_interior, somewhere_inside
 from follow_your_click.data.true_masks import MaskedPhoto, Part, scene_of
@@ -153,11 +154,8 @@ class ClickExamples:
             ]
             if named:
                 part = random.choice(named)
-                interior = random.random() < INTERIOR_SHARE
-                place = (
-                    most_interior(part.area) if interior else somewhere_inside(part.area, random)
-                )
-                image = _disturbed(scene.image, random)
+                place = _first_click(part.area, random)
+                image = disturbed(scene.image, random)
                 masks = np.stack([part.area] * len(LEVELS))
                 known = np.array([level == "part" for level in LEVELS])
                 return ClickExample(image, masks, known, place, part_noun(part.name))
@@ -179,7 +177,7 @@ class ClickExamples:
         middle_y = rows[at] + side * random.uniform(-0.35, 0.35)
         middle_x = min(max(middle_x, side / 2), max(width - side / 2, side / 2))
         middle_y = min(max(middle_y, side / 2), max(height - side / 2, side / 2))
-        matrix = _window(self.size, side, (middle_x, middle_y), random)
+        matrix = window(self.size, side, (middle_x, middle_y), random)
         image = self._warped(photo.image, matrix, border=cv2.BORDER_REFLECT_101)
 
         def seen(area: Bools) -> Bools:
@@ -189,7 +187,7 @@ class ClickExamples:
         scene = _Scene(image, [seen(area) for area in photo.objects], parts, [])
         if random.random() < PASTED_SHARE:
             if random.random() < TWIN_SHARE:
-                cutout = _cut_out(photo.image, random.choice(photo.objects))
+                cutout = cut_out(photo.image, random.choice(photo.objects))
             else:
                 cutout = self._cutout(random)
             beside = random.random() < BESIDE_SHARE
@@ -204,9 +202,7 @@ class ClickExamples:
             random.uniform(side / 2, width - side / 2),
             random.uniform(side / 2, height - side / 2),
         )
-        image = self._warped(
-            photo, _window(self.size, side, middle, random), cv2.BORDER_REFLECT_101
-        )
+        image = self._warped(photo, window(self.size, side, middle, random), cv2.BORDER_REFLECT_101)
         scene = _Scene(image, [], [], [])
         cutouts: list[Bytes] = []
         for number in range(random.choice((1, 1, 2, 2, 3, 4))):
@@ -234,7 +230,7 @@ class ClickExamples:
         size, image = self.size, scene.image
         neighbours = [a for a in scene.objects if a.sum() >= MIN_AREA and a.mean() < MOST_FILLED]
         if beside and neighbours:
-            scale, place = _at_the_rim(random.choice(neighbours), cutout, random)
+            scale, place = at_the_rim(random.choice(neighbours), cutout, random)
             angle = random.gauss(0, 8)
         else:
             longest = size * 2.0 ** random.uniform(*scales)
@@ -251,7 +247,7 @@ class ClickExamples:
         )
         centre = np.array([cutout.shape[1], cutout.shape[0]]) / 2
         matrix = np.concatenate([linear, (place - linear @ centre)[:, None]], axis=1)
-        source = _softened(cutout, scale)
+        source = softened(cutout, scale)
         layer = self._warped(source, matrix).astype(np.float32)
         opacity = layer[..., 3] / np.float32(255)
         if random.random() < 0.5:
@@ -280,19 +276,18 @@ class ClickExamples:
         (kind,) = random.choices(("object", "real", "drawn"), shares)
         if kind == "object":
             photo = random.choice(random.choice(scenes))
-            return _cut_out(photo.image, random.choice(photo.objects))
+            return cut_out(photo.image, random.choice(photo.objects))
         return random.choice(self.real if kind == "real" else self.drawn)
 
     def _finished(self, scene: _Scene, index: int, random: random_module.Random) -> ClickExample:
         target = scene.objects[index]
-        image = _disturbed(scene.image, random)
+        image = disturbed(scene.image, random)
         parts = scene.parts if index < len(scene.own) else []
         pieces = _pieces(target, [part.area for part in parts])
         clicked = target
         if pieces and random.random() < ON_PART_SHARE:
             clicked = random.choice(pieces)
-        interior = random.random() < INTERIOR_SHARE
-        place = most_interior(clicked) if interior else somewhere_inside(clicked, random)
+        place = _first_click(clicked, random)
         part = min(
             (piece for piece in pieces if piece[place[1], place[0]]), key=np.sum, default=None
         )
@@ -331,78 +326,10 @@ def _rows(pixels: Tensor) -> Bytes:
     return np.ascontiguousarray(pixels.permute(1, 2, 0).numpy())
 
 
-def _window(
-    size: int, side: float, middle: tuple[float, float], random: random_module.Random
-) -> npt.NDArray[np.float64]:
-    """The affine map that brings a window of a photo to (S, S): a little turned and stretched, half mirrored."""
-    stretch = 2.0 ** random.uniform(-0.3, 0.3)
-    turn = np.deg2rad(random.gauss(0, 10))
-    linear = (
-        np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
-        @ np.diag([stretch * random.choice((-1, 1)), 1 / stretch])
-        * (size / side)
-    )
-    offset = np.array([size / 2, size / 2]) - linear @ np.array(middle)
-    return np.concatenate([linear, offset[:, None]], axis=1)
-
-
-def _at_the_rim(
-    neighbour: Bools, cutout: Bytes, random: random_module.Random
-) -> tuple[float, npt.NDArray[np.float64]]:
-    """Scale and middle (x, y) for a cut-out (h, w, 4) to touch an object (S, S) or hide a part of it, mostly at its side."""
-    x, y, width, height = cv2.boundingRect(neighbour.astype(np.uint8))
-    scale = max(width, height) / max(cutout.shape[:2]) * 2.0 ** random.uniform(-0.6, 0.5)
-    extents = np.array([width, height])
-    apart = (extents + scale * np.array([cutout.shape[1], cutout.shape[0]])) / 2
-    along = int(random.random() < 0.25)
-    offset = extents * random.gauss(0, 0.12)
-    offset[along] = apart[along] * random.uniform(0.5, 1.0) * random.choice((-1, 1))
-    return scale, np.array([x, y]) + extents / 2 + offset
-
-
-def _cut_out(image: Bytes, target: Bools) -> Bytes:
-    """(h, w, 4): an object of a photo without its outermost pixels, which show what was behind it too."""
-    inner = cv2.erode(target.astype(np.uint8), np.ones((3, 3), np.uint8))
-    opacity = inner if 2 * inner.sum() > target.sum() else target.astype(np.uint8)
-    x, y, width, height = cv2.boundingRect(opacity)
-    view = np.s_[y : y + height, x : x + width]
-    return np.concatenate([image[view], 255 * opacity[view][..., None]], axis=2)
-
-
-def _softened(picture: Bytes, scale: float) -> Bytes:
-    """Low-passed for a reduction, so that it does not alias; colours weighted by their opacity."""
-    if scale > 0.8:
-        return picture
-    values = picture.astype(np.float32)
-    values[..., :3] *= values[..., 3:] / 255
-    values = np.asarray(cv2.GaussianBlur(values, (0, 0), 0.45 / scale), np.float32)
-    values[..., :3] *= 255 / np.maximum(values[..., 3:], 1)
-    return np.clip(values, 0, 255).astype(np.uint8)
-
-
-def _disturbed(image: Bytes, random: random_module.Random) -> Bytes:
-    """Light, colour, blur, noise and compression, as photos have them."""
-    gamma = 2.0 ** random.gauss(0, 0.25)
-    levels = (255 * np.linspace(0, 1, 256) ** gamma).astype(np.float32)
-    light = 2.0 ** random.gauss(0, 0.25)
-    mixing = light * np.array(
-        [[(i == j) + random.gauss(0, 0.08) for i in range(3)] for j in range(3)]
-    )
-    values = np.asarray(cv2.transform(levels[image], mixing) + random.gauss(0, 12), np.float32)
-    if random.random() < 0.15:
-        values = np.repeat(values.mean(axis=2, keepdims=True), 3, axis=2)
-    if random.random() < 0.3:
-        values = np.asarray(cv2.GaussianBlur(values, (0, 0), random.uniform(0.3, 1.2)), np.float32)
-    if random.random() < 0.4:
-        noise = np.random.default_rng(random.getrandbits(32)).standard_normal(values.shape)
-        values = values + noise.astype(np.float32) * random.uniform(1, 12)
-    result: Bytes = np.clip(values, 0, 255).astype(np.uint8)
-    if random.random() < 0.3:
-        quality = [cv2.IMWRITE_JPEG_QUALITY, random.randint(35, 95)]
-        result = np.asarray(
-            cv2.imdecode(cv2.imencode(".jpg", result, quality)[1], cv2.IMREAD_COLOR)
-        )
-    return result
+def _first_click(area: Bools, random: random_module.Random) -> tuple[int, int]:
+    """x, y of a pixel of an area (S, S)."""
+    interior = random.random() < INTERIOR_SHARE
+    return most_interior(area) if interior else somewhere_inside(area, random)
 
 
 def _pieces(target: Bools, parts: Sequence[Bools]) -> list[Bools]:

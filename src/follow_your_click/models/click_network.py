@@ -153,10 +153,9 @@ class ClickNetwork(ModelMixin, ConfigMixin):
         """Mask logits (B, K, H, W) and guessed overlaps with what was meant (B, K), 0 ... 1, as in `LEVELS`."""
         height, width = (4 * side for side in features.quarter.shape[-2:])
         told = prompt_maps(prompts, (height, width))
-        named = self.named if prompts.names is not None else None
-        light = _Light()
-        if named is not None and prompts.names is not None:
-            light = named.light(prompts.names)
+        named, light = None, _Light()
+        if self.named is not None and prompts.names is not None:
+            named, light = self.named, self.named.light(prompts.names)
         hidden = torch.cat(
             [
                 features.eighth,

@@ -57,7 +57,7 @@ SURE_HEAD = 0.26
 HEAD_BIAS = 1.0
 # From which guess a click may be one on a head; and from which logit of the head there it counts as one, by a guess that is sure and
 # by one that is not: who asks for a nod mostly clicks on a head, so that much speaks for it. What is clicked by that name is the
-# better answer then.
+# better answer then. Chosen by heads that training saw.
 LIKELY_HEAD = 0.2
 SURE_CLICKED, LIKELY_CLICKED = -6.0, -2.0
 CLICK_REACH = 2  # cells about a click, of which the highest logit counts
