@@ -16,9 +16,9 @@ from follow_your_click.segmentation.click import (
     CLOSER_SIDE,
     REDUCED_SIDE,
     SIDES,
-    TRUST,
     ClickSegmenter,
 )
+from follow_your_click.segmentation.click_answers import TRUST
 
 WIDTH, HEIGHT = 200, 150
 

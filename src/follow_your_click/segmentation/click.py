@@ -6,7 +6,7 @@ Axis legend: H rows, W columns (photo), h w (the network's image, at one of seve
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,7 +14,6 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from follow_your_click.data.simulated_clicks import most_interior
@@ -28,6 +27,7 @@ from follow_your_click.models.click_network import (
     ClickPrompts,
 )
 from follow_your_click.segmentation.base import Segmentation
+from follow_your_click.segmentation.click_answers import Answer, highest_near, together
 from follow_your_click.segmentation.edits import KeepLargest, edit_mask
 from follow_your_click.segmentation.full_size import Window, draw_full_size
 from follow_your_click.segmentation.granularity import choose_mask
@@ -49,8 +49,6 @@ CLOSER_SIDE = 128
 CLOSER_SPAN = 1.4  # lengths of the object that it shows at least
 NAMES = ("object", "part", "whole")
 LEAST_SPAN = 48  # px of the photo, the least that training showed
-TRUST = 8.0  # of a view with a guess higher by 1/8, against another: e
-CLOSER_TRUST = 2.0  # of the closer view, at the same guess
 # Guessed overlap of what may be a head, from which it is taken for one, and what is added to its logits: these were chosen by
 # heads that training saw.
 SURE_HEAD = 0.26
@@ -60,7 +58,6 @@ HEAD_BIAS = 1.0
 # better answer then. Chosen by heads that training saw.
 LIKELY_HEAD = 0.2
 SURE_CLICKED, LIKELY_CLICKED = -6.0, -2.0
-CLICK_REACH = 2  # cells about a click, of which the highest logit counts
 # Of what was selected, that a head in it may have: a portrait nods as a whole.
 HEAD_SHARES = (0.02, 0.5)
 
@@ -103,19 +100,6 @@ class _Question:
     box: npt.NDArray[np.float32] | None
     mask: npt.NDArray[np.float32] | None
     part: str | None = None
-
-
-@dataclass(frozen=True)
-class _Answer:
-    """What the network finds in a window: logits (K, h, w) and guessed overlaps (K,)."""
-
-    window: Window
-    logits: Tensor
-    guesses: Tensor
-
-    def level(self, index: int) -> npt.NDArray[np.float32]:
-        """The logits (h, w) of a part, an object or a whole."""
-        return np.asarray(self.logits[index].cpu().numpy(), np.float32)
 
 
 class ClickSegmenter:
@@ -257,7 +241,7 @@ class ClickSegmenter:
         guess = float(answer.guesses[level])
         least = SURE_CLICKED if guess >= SURE_HEAD else LIKELY_CLICKED
         told = guess >= LIKELY_HEAD and "head" in self.part_names
-        if told and _highest_near(click, answer.window, logits) > least:
+        if told and highest_near(click, answer.window, logits) > least:
             there = self.predict(point_coords=np.array([click], np.float32), part="head")
             found = choose_mask(there, "part")
         elif guess >= SURE_HEAD:
@@ -269,10 +253,10 @@ class ClickSegmenter:
         share = found.sum() / selected.sum()
         return found if HEAD_SHARES[0] <= share <= HEAD_SHARES[1] else None
 
-    def _answers(self, photo: _Photo, asked: _Question) -> tuple[_Answer, _Answer | None]:
+    def _answers(self, photo: _Photo, asked: _Question) -> tuple[Answer, Answer | None]:
         """What the views find in the whole photo and, where that is the better third view, around the object."""
         seen = [self._answer(view, asked) for view in photo.views[1:]]
-        window = _closer_window(_together(seen, seen[-1]), photo.shape, asked)
+        window = _closer_window(together(seen, seen[-1]), photo.shape, asked)
         return self._looked_at(photo, asked, window, seen)
 
     def _looked_at(
@@ -280,22 +264,22 @@ class ClickSegmenter:
         photo: _Photo,
         asked: _Question,
         window: Window | None,
-        seen: list[_Answer] | None = None,
-    ) -> tuple[_Answer, _Answer | None]:
+        seen: list[Answer] | None = None,
+    ) -> tuple[Answer, Answer | None]:
         """Likewise where the window of the closer view is known, and what the larger views have `seen` may be."""
         views = photo.views
         seen = seen or [self._answer(view, asked) for view in views[1:]]
         if window is None:
-            return _together([self._answer(views[0], asked), *seen], seen[-1]), None
+            return together([self._answer(views[0], asked), *seen], seen[-1]), None
         if window not in self._closer:
             self._closer[window], _ = self._encoded(window, photo.pixels(window), CLOSER_SIDE)
         closer = self._answer(self._closer[window], asked)
-        return _together(seen, seen[-1]), _together([*seen, closer], closer)
+        return together(seen, seen[-1]), together([*seen, closer], closer)
 
-    def _answer(self, view: _View, asked: _Question) -> _Answer:
+    def _answer(self, view: _View, asked: _Question) -> Answer:
         logits, guesses = self.network.decode(view.features, self._prompts(view, asked))
         own = logits[0, :, : view.size[0], : view.size[1]]
-        return _Answer(view.window, own.float(), guesses[0].float())
+        return Answer(view.window, own.float(), guesses[0].float())
 
     def _prompts(self, view: _View, asked: _Question) -> ClickPrompts:
         """In pixels of the network's image, on its device; clicks outside of the window are left away."""
@@ -345,49 +329,7 @@ def _within(window: Window, points: npt.NDArray[np.intp]) -> npt.NDArray[np.bool
     return inside
 
 
-def _highest_near(
-    click: tuple[int, int] | None, window: Window, logits: npt.NDArray[np.float32]
-) -> float:
-    """The highest of logits (h, w) in a window about a click; minus infinity for one that is not in it."""
-    if click is None:
-        return -math.inf
-    x, y, width, height = window
-    rows, columns = logits.shape
-    column, row = int((click[0] - x) * columns / width), int((click[1] - y) * rows / height)
-    if not (0 <= column < columns and 0 <= row < rows):
-        return -math.inf
-    above, left = max(row - CLICK_REACH, 0), max(column - CLICK_REACH, 0)
-    return float(logits[above : row + CLICK_REACH + 1, left : column + CLICK_REACH + 1].max())
-
-
-def _together(answers: Sequence[_Answer], target: _Answer) -> _Answer:
-    """The mean over the views, at the places of one of them; each counts as much as its guess is believed."""
-    guesses = torch.stack([answer.guesses for answer in answers])
-    bonus = [CLOSER_TRUST if one.window != answers[0].window else 1.0 for one in answers]
-    trust = torch.softmax(TRUST * guesses + guesses.new_tensor(bonus).log()[:, None], dim=0)
-    logits = torch.stack([_at_places(answer, target) for answer in answers])
-    mean = (logits * trust[..., None, None]).sum(dim=0)
-    return _Answer(target.window, mean, (guesses * trust).sum(dim=0))
-
-
-def _at_places(answer: _Answer, target: _Answer) -> Tensor:
-    """The answer's logits (K, h, w) at the target's places, which lie in its window."""
-    height, width = target.logits.shape[-2:]
-    if answer.window == target.window:
-        return F.interpolate(answer.logits[None], (height, width), mode="bilinear")[0]
-    grids = []
-    for axis, count in ((0, width), (1, height)):
-        places = (torch.arange(count, device=answer.logits.device) + 0.5) / count
-        start, length = target.window[axis], target.window[axis + 2]
-        shares = (start + places * length - answer.window[axis]) / answer.window[axis + 2]
-        grids.append(2 * shares - 1)
-    grid = torch.stack(torch.meshgrid(*grids, indexing="xy"), dim=-1)
-    return F.grid_sample(
-        answer.logits[None], grid[None], padding_mode="border", align_corners=False
-    )[0]
-
-
-def _clicked_inside(asked: _Question, whole: _Answer, closer: _Answer | None) -> _Question:
+def _clicked_inside(asked: _Question, whole: Answer, closer: Answer | None) -> _Question:
     """The question of one click, and a second one in the middle of the object that was found for it.
 
     A click on a head, a wing or a leg is answered by less of the object than one on its middle.
@@ -404,7 +346,7 @@ def _clicked_inside(asked: _Question, whole: _Answer, closer: _Answer | None) ->
     return replace(asked, points=points, positive=np.ones(2, np.bool_))
 
 
-def _closer_window(found: _Answer, shape: tuple[int, int], asked: _Question) -> Window | None:
+def _closer_window(found: Answer, shape: tuple[int, int], asked: _Question) -> Window | None:
     """Around the object, unless that is nearly all of the photo; snapped, so that another click mostly asks for the same."""
     logits = found.logits[LEVELS.index("object")].cpu().numpy()
     scale = np.array([logits.shape[1] / shape[1], logits.shape[0] / shape[0]])
