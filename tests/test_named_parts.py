@@ -37,6 +37,8 @@ Bools = npt.NDArray[np.bool_]
         "float, and the left wing dips",
         "wag its tail",
         "I would like the sail to flap",
+        "swing his dangling arm lazily",
+        "tiny flag flutters",
     ],
 )
 def test_one_part_that_moves_is_heard(prompt: str) -> None:
@@ -52,6 +54,7 @@ def test_one_part_that_moves_is_heard(prompt: str) -> None:
         "drops from the branch",
         "petals fall",
         "sail away",
+        "flag down a taxi",
         "head left",
         "sways like a branch in the wind",
         "spins on its wheel",

@@ -9,16 +9,16 @@ from __future__ import annotations
 import re
 
 
-def _words(text: str) -> frozenset[str]:
+def word_set(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
 # Of bodies, plants, vehicles, things, buildings, clothes, and of anything.
-NOUNS = _words(
+NOUNS = word_set(
     "antenna arm beak beard bill brow chin claw ear elbow eye eyebrow eyelid feeler fin finger fist flipper foot forehead"
     " hoof horn jaw knee leg limb lip mane mouth neck nose nostril paw pincer plume ponytail snout tail tentacle thumb toe"
     " tongue torso trunk tusk whisker wing wrist"
-    " anther blossom branch bough bud crown frond leaf needle petal seedhead stalk stem tendril treetop twig"
+    " anther blossom branch bough bud calyx crown frond leaf needle petal seedhead sepal stalk stem tendril treetop twig"
     " bonnet boom bow bumper cockpit funnel headlight jib keel mainsail mast mirror pedal propeller prop rigging rotor rudder"
     " sail sidecar spoke stern tire topsail tyre wheel windscreen windshield wiper"
     " armrest axle backrest bezel blade bristle buckle bulb button cap cord crank cork cover crest cuff dial disc disk door"
@@ -27,24 +27,27 @@ NOUNS = _words(
     " slider spout spring strap string switch tap tassel tip tonearm topping turntable valve wick zip zipper"
     " balcony chimney dome door drawbridge gable roof shutter spire steeple turret vane weathercock window"
     " collar hood pocket sleeve"
+    " awning banner flag pennant slice tuft"
     " center centre corner head hand face middle rim top"
 )
 # What is a verb as often, or says where: these count only behind an article or the like.
-_UNSURE = _words(
-    "arm bill bow branch bud button cap claw cover crest crown cuff elbow face finger flap foot gear hand head hood hook"
-    " horn key knee lace leaf mouth needle nose panel paw pocket pot prop record rim sail screen seat shade shelf spring"
+_UNSURE = word_set(
+    "arm bill bow branch bud button cap claw cover crest crown cuff elbow face finger flag flap foot gear hand head hood hook"
+    " horn key knee lace leaf mouth needle nose panel paw pocket pot prop record rim sail screen seat shade shelf slice spring"
     " stem string switch tail tap tip top trunk wing zip"
 )
-_POINTING = _words(
+_POINTING = word_set(
     "the this that its his her their your my our a an one just only left right upper lower top bottom front back rear near far hind first second third last other outer inner"
     " middle big small little long short red green blue yellow white black brown golden minute hour"
 )
 # Up to here a prompt says what moves; behind it, where, whither or like what.
-_WHERE = _words(
+_WHERE = word_set(
     "about above across against along among around as at behind below beneath beside between beyond by down for from if in inside into like near"
     " of off on onto out over past round since so than through till to toward towards under until up upon via when where while with within"
     " without"
 )
+# Between what points and the noun: "his dangling arm".
+_DOING = re.compile(r".{3}(?:ing|ed)$")
 _LIKED = re.compile(r"\b(?:would|'d|i) like\b")
 _NEXT = re.compile(r"[,;.!?&+]|\b(?:and|then|but|while|whilst)\b")
 
@@ -78,6 +81,8 @@ def _named(words: list[str]) -> str | None:
             follows = words[index + 1] if index + 1 < len(words) else ""
             acts = follows.endswith(("s", "ing")) and follows not in _POINTING
             before = words[index - 1] if index else ""
+            if index > 1 and _DOING.search(before):
+                before = words[index - 2]
             if before in _POINTING or acts or word not in _UNSURE:
                 return word
     return None
