@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import cv2
@@ -13,15 +14,17 @@ import pytest
 import torch
 
 from follow_your_click import animator as animator_module
-from follow_your_click.animator import Animator
+from follow_your_click.animator import Animator, _stated
 from follow_your_click.clip import Clip
 from follow_your_click.errors import ImageError, RegionError, SettingsError
 from follow_your_click.pipeline import RegionalAnimationPipeline
-from follow_your_click.planning import MAX_WINDOW
+from follow_your_click.planning import MAX_WINDOW, RegionPlan
 from follow_your_click.presets import Preset
 from follow_your_click.prompt_reading import PromptReading
 from follow_your_click.region import Box, Brush, Click, Granularity, Region
 from follow_your_click.region.json_forms import mask_from_png
+from follow_your_click.rendering import CropPlan
+from follow_your_click.segmentation import Segmentation
 
 HEIGHT, WIDTH = 120, 200
 PRESET = Preset(
@@ -366,6 +369,12 @@ class _HeadFinder:
         self.asked.append(mask)
         return HEAD & (mask > 0.5) if mask[HEAD].any() else None
 
+    def predict(self, *, point_coords: npt.NDArray[np.float32]) -> Segmentation:
+        column, row = point_coords[0].astype(int)
+        thing = _mask(40, 30)[None]
+        assert thing[0, row, column]
+        return Segmentation(thing, np.ones(1, np.float32), ("object",))
+
 
 @pytest.mark.parametrize(
     ("motion", "granularity", "alone"),
@@ -433,3 +442,36 @@ def test_what_has_no_head_nods_as_a_whole(
     thing = _mask(70, 130)
     plan = animator.plan(_photo(), [Region(Click(140, 80), prompt="nod").with_mask(thing)])
     assert plan["regions"][0]["moves"] == "region"
+
+
+@pytest.mark.parametrize(
+    ("prompt", "motion", "moves"),
+    [
+        ("wag the tail", "sway", "limb"),
+        ("the lid sways", "sway", "region"),
+        ("wag the tail", "breathe", "region"),
+    ],
+)
+def test_a_limb_swings_about_where_it_joins_the_rest(
+    animator: Animator, monkeypatch: pytest.MonkeyPatch, prompt: str, motion: str, moves: str
+) -> None:
+    monkeypatch.setattr(animator.find_heads, "segmenter", _HeadFinder())
+    reading = PromptReading((motion,), understood=True)
+    monkeypatch.setattr(animator_module, "read_prompt", lambda *_, **__: reading)
+    region = Region(Click(35, 45), prompt=prompt, granularity="part").with_mask(HEAD)
+    clip = animator.animate(_photo(), [region], **SHORT)
+    assert clip.settings["regions"][0]["moves"] == moves
+
+
+def test_what_is_stated_of_a_limb_becomes_a_swing() -> None:
+    window = CropPlan(0, 0, 64, 64)
+    limb = np.zeros((64, 64), np.float32)
+    limb[30:36, 28:58] = 1
+    fields = np.zeros((4, 16, 16, 2), np.float32)
+    fields[1:3, ..., 0] = 0.1
+    region = Region(limb > 0, prompt="wag the tail")
+    plan = RegionPlan(0, region, limb, window, 1.0, 1.0, joint=(28.0, 32.5))
+    made = _stated(fields, plan, window)
+    assert made is not None and np.abs(made[1, 8, 14, 1]) > np.abs(made[1, 8, 14, 0])
+    assert _stated(fields, replace(plan, joint=None), window) is fields
+    assert _stated(None, plan, window) is None

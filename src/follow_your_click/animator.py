@@ -30,6 +30,7 @@ from follow_your_click.clip import Clip, Patch
 from follow_your_click.errors import RegionError
 from follow_your_click.heads import HeadFinder, may_be_of_a_head, nodding, with_hair
 from follow_your_click.layering import beside, divided, kept_still, laid_over
+from follow_your_click.limbs import limb_joints, swinging
 from follow_your_click.loading import find_model, load_pipeline, load_preset
 from follow_your_click.photo import photo_sha256, read_photo
 from follow_your_click.pipeline import RegionalAnimationPipeline
@@ -367,6 +368,7 @@ class Animator:
             self.preset,
             num_frames=settings.num_frames,
             heads=heads,
+            joints=limb_joints(photo, regions, own, readings, self.find_heads.things),
         )
         return [*moving, *still], plans, held
 
@@ -405,10 +407,14 @@ class Animator:
 def _stated(
     displacement: npt.NDArray[np.float32] | None, plan: RegionPlan, window: CropPlan
 ) -> npt.NDArray[np.float32] | None:
-    """What is stated of a region in a window, of a head that nods as of one piece."""
-    if displacement is None or plan.head is None or not plan.nods:
-        return displacement
-    return nodding(displacement, plan.head, window, plan.window_strength)
+    """What is stated of a region in a window; a head that nods and a limb that swings move in one piece."""
+    if displacement is None:
+        return None
+    if plan.head is not None and plan.nods:
+        return nodding(displacement, plan.head, window, plan.window_strength)
+    if plan.joint is not None:
+        return swinging(displacement, plan.mask, plan.joint, window, plan.window_strength)
+    return displacement
 
 
 def _as_fields(displacement: torch.Tensor) -> npt.NDArray[np.float32]:

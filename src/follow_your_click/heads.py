@@ -13,13 +13,14 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from follow_your_click.models.displacement import STRENGTH_SIDE
 from follow_your_click.prompt_reading import PromptReading
 from follow_your_click.region import Click, Region
 from follow_your_click.rendering.crop import CropPlan
 from follow_your_click.rendering.grid import smoothstep
 from follow_your_click.segmentation.click import ClickSegmenter
+from follow_your_click.segmentation.granularity import choose_mask
 from follow_your_click.segmentation.resolve import needs_segmenter
+from follow_your_click.turning import Piece
 
 JOINING = 0.15  # of the square root of a head's area: how near the body is where they join
 # Of a head's radius: from where to where its middle is so far from the joint that this says which way the head looks.
@@ -42,7 +43,7 @@ class Head:
 
 
 class HeadFinder:
-    """Finds heads by the embedded click network, which is loaded for the first one. Threads may share it.
+    """Finds heads, and what limbs belong to, by the embedded click network, which is loaded for the first. Threads may share it.
 
     Args:
         device: of the network.
@@ -66,13 +67,35 @@ class HeadFinder:
         if all(mask is None for mask in masks):
             return [None] * len(masks)
         with self._lock:
-            if self.segmenter is None:
-                self.segmenter = ClickSegmenter.from_pretrained(device=self.device)
-            self.segmenter.set_image(photo)
+            segmenter = self._prepared(photo)
             return [
-                None if mask is None else self._head(self.segmenter, mask, click)
+                None if mask is None else self._head(segmenter, mask, click)
                 for mask, click in zip(masks, clicks, strict=True)
             ]
+
+    def things(
+        self, photo: npt.NDArray[np.uint8], clicks: Sequence[Click | None]
+    ) -> list[npt.NDArray[np.bool_] | None]:
+        """What each click by itself finds as an object in a photo (H, W, 3): (H, W); None where there is no click."""
+        if all(click is None for click in clicks):
+            return [None] * len(clicks)
+        with self._lock:
+            segmenter = self._prepared(photo)
+            return [
+                None
+                if click is None
+                else choose_mask(
+                    segmenter.predict(point_coords=np.array([[click.x, click.y]], np.float32)),
+                    "object",
+                )
+                for click in clicks
+            ]
+
+    def _prepared(self, photo: npt.NDArray[np.uint8]) -> ClickSegmenter:
+        if self.segmenter is None:
+            self.segmenter = ClickSegmenter.from_pretrained(device=self.device)
+        self.segmenter.set_image(photo)
+        return self.segmenter
 
     def _head(
         self,
@@ -123,32 +146,19 @@ def nodding(
         window: of the displacement.
         strength: px per frame at 256 px of the window, the head's mean motion then, as far as `MOST_NOD` lets it.
     """
-    height, width = displacement.shape[1:3]
-    mask = cv2.resize(window.extract_mask(head.mask), (width, height), interpolation=cv2.INTER_AREA)
-    x, y = np.meshgrid((np.arange(width) + 0.5) / width, (np.arange(height) + 0.5) / height)
-    joint = [
-        (place + 0.5 - first) / window.side
-        for place, first in zip(head.joint, (window.x0, window.y0), strict=True)
-    ]
-    share = mask / max(float(mask.sum()), 1e-6)
-    reach = float((x * share).sum()) - joint[0], float((y * share).sum()) - joint[1]
-    length = max(float(np.hypot(*reach)), 1e-3)
-    radius = max(float(np.sqrt(mask.mean() / np.pi)), 1e-3)
-    aside = reach[0] / length
-    turning = aside**2 * float(smoothstep(np.array(length / radius, np.float32), *LEVERS))
+    piece = Piece.in_window(head.mask, head.joint, window, displacement.shape[1:3])
+    aside = piece.reach[0] / piece.length
+    turning = aside**2 * float(
+        smoothstep(np.array(piece.length / piece.radius, np.float32), *LEVERS)
+    )
+    way = -piece.mean(displacement)[:, 1]
 
-    def turned(way: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
-        """The head's middle goes down by so much in each frame (L,)."""
-        turn = np.sign(aside) * turning * way / length
-        cosine, sine = np.cos(turn)[:, None, None], np.sin(turn)[:, None, None]
-        to_x, to_y = x - joint[0], y - joint[1]
-        from_y = to_y - ((1 - turning) * way)[:, None, None]
-        before = cosine * to_x + sine * from_y - to_x, cosine * from_y - sine * to_x - to_y
-        return np.stack(before, axis=3).astype(np.float32)
+    def nod(gain: float) -> npt.NDArray[np.float32]:
+        down = gain * way
+        return piece.turned(
+            np.sign(aside) * turning * down / piece.length, down=(1 - turning) * down
+        )
 
-    way = -(displacement[..., 1] * share).sum(axis=(1, 2))
-    steps = np.linalg.norm(np.diff(turned(way), axis=0), axis=3)
-    asked = strength / STRENGTH_SIDE * (len(way) - 1)
-    gain = asked / max(float((steps * share).sum()), 1e-6)
-    most = MOST_NOD / max(turning / length, (1 - turning) / radius)
-    return turned(min(gain, most / max(float(np.abs(way).max()), 1e-6)) * way)
+    most = MOST_NOD / max(turning / piece.length, (1 - turning) / piece.radius)
+    gain = min(piece.gain(nod(1.0), strength), most / max(float(np.abs(way).max()), 1e-6))
+    return nod(gain)

@@ -69,6 +69,7 @@ class RegionPlan:
         strength: px per frame at a short side of 256 px of the photo.
         window_strength: the same motion in px per frame at 256 px of the window, as the model is told.
         head: the head of what was selected, which alone moves: its mask is the region's.
+        joint: x, y in the photo's pixels, about which a limb swings; None for what does not.
     """
 
     index: int
@@ -79,6 +80,7 @@ class RegionPlan:
     window_strength: float
     reading: PromptReading | None = None
     head: Head | None = None
+    joint: tuple[float, float] | None = None
 
     @property
     def in_place(self) -> bool:
@@ -98,7 +100,7 @@ class RegionPlan:
             "strength": round(self.strength, 4),
             "window_strength": round(self.window_strength, 4),
             "window": asdict(self.window),
-            "moves": "region" if self.head is None else "head",
+            "moves": "head" if self.head else "limb" if self.joint else "region",
         }
 
 
@@ -151,16 +153,20 @@ def plan_regions(
     *,
     num_frames: int,
     heads: Sequence[Head | None] | None = None,
+    joints: Sequence[tuple[float, float] | None] | None = None,
 ) -> list[RegionPlan]:
-    """A window and strengths for each region by itself; `shape` is the photo's (H, W), `heads` those that move alone.
+    """A window and strengths for each region by itself.
+
+    `shape` is the photo's (H, W), `heads` those that move alone, `joints` what limbs swing about.
 
     The window has room for an object that travels in a straight line at the asked strength. Where none is asked
     for, it is what the motion has by itself (`Preset.own_strength`), more or less by the prompt's words (`pace`).
     """
     plans = []
     heads = [None] * len(regions) if heads is None else heads
-    for index, (region, mask, reading, head) in enumerate(
-        zip(regions, masks, readings, heads, strict=True)
+    joints = [None] * len(regions) if joints is None else joints
+    for index, (region, mask, reading, head, joint) in enumerate(
+        zip(regions, masks, readings, heads, joints, strict=True)
     ):
         own = preset.own_strength(reading.families if reading else ()) * pace(region.prompt)
         if head is not None and reading is not None:
@@ -183,7 +189,9 @@ def plan_regions(
         )
         scale = min(shape) / window.side
         told = own if region.strength is None else _limited(region.strength, preset, scale)
-        plans.append(RegionPlan(index, region, mask, window, told / scale, told, reading, head))
+        plans.append(
+            RegionPlan(index, region, mask, window, told / scale, told, reading, head, joint)
+        )
     return plans
 
 

@@ -1,0 +1,118 @@
+"""Limbs: in one piece about where they join the rest of a thing."""
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from follow_your_click.limbs import MOST_SWING, joint_of, limb_joints, may_swing, swinging
+from follow_your_click.prompt_reading import PromptReading
+from follow_your_click.region import Box, Click, Region
+from follow_your_click.rendering import CropPlan
+
+SIDE = 64
+WINDOW = CropPlan(0, 0, SIDE, SIDE)
+Bools = npt.NDArray[np.bool_]
+
+
+def _area(left: int, right: int, top: int, bottom: int) -> Bools:
+    area = np.zeros((SIDE, SIDE), np.bool_)
+    area[top:bottom, left:right] = True
+    return area
+
+
+BODY = _area(4, 30, 20, 50)
+TAIL = _area(28, 58, 30, 36)
+SWAYS = PromptReading(("sway",), True)
+ON_TAIL = Region(Click(45, 33), prompt="wag the tail", granularity="part")
+
+
+def _leaning(limb: Bools) -> npt.NDArray[np.float32]:
+    """A sway as networks state it, (L, h, w, 2): all of it goes to and fro, its top the most."""
+    course = np.sin(2 * np.pi * np.arange(16) / 15)
+    fields = np.zeros((16, SIDE, SIDE, 2))
+    fields[..., 0] = 0.05 * course[:, None, None] * np.linspace(1, 0.3, SIDE)[:, None]
+    return (fields * limb[..., None]).astype(np.float32)
+
+
+def _strength(fields: npt.NDArray[np.float32], mask: Bools) -> float:
+    return 256 * float(np.linalg.norm(np.diff(fields, axis=0), axis=3)[:, mask].mean())
+
+
+def test_a_limb_joins_at_its_end_towards_the_rest() -> None:
+    joint = joint_of(TAIL, BODY | TAIL)
+    assert joint is not None and 28 <= joint[0] < 32 and 30 <= joint[1] < 36
+    # A petal borders on others all along.
+    petal, flower = _area(30, 34, 4, 30), _area(4, 60, 4, 60)
+    joint = joint_of(petal, flower)
+    assert joint is not None and joint[1] > 26
+
+
+def test_what_is_all_that_was_found_joins_nothing() -> None:
+    assert joint_of(TAIL, TAIL) is None
+    assert joint_of(TAIL, np.zeros_like(TAIL)) is None
+    assert joint_of(np.zeros_like(TAIL), BODY) is None
+
+
+@pytest.mark.parametrize("side", [-1, 1])
+def test_its_joint_stays_and_its_tip_goes_up_first(side: int) -> None:
+    limb = TAIL if side > 0 else TAIL[:, ::-1]
+    joint = (28.0, 32.5) if side > 0 else (35.0, 32.5)
+    made = swinging(_leaning(limb), limb.astype(np.float32), joint, WINDOW, 2.0)
+    at_joint, at_tip = made[:, 33, round(joint[0])], made[:, 33, 57 if side > 0 else 6]
+    assert np.abs(at_joint).max() < 0.02
+    assert at_tip[4, 1] > 0.03, "it came from below"
+    assert at_tip[11, 1] < -0.03, "and goes down after that, as the course has it"
+
+
+@pytest.mark.parametrize("strength", [0.5, 1.0, 2.0])
+def test_it_is_as_strong_as_asked(strength: float) -> None:
+    made = swinging(_leaning(TAIL), TAIL.astype(np.float32), (28.0, 32.5), WINDOW, strength)
+    assert _strength(made, TAIL) == pytest.approx(strength, rel=0.05)
+    assert not made[0].any()
+
+
+def test_no_limb_swings_farther_than_a_joint_lets_it() -> None:
+    made = swinging(_leaning(TAIL), TAIL.astype(np.float32), (28.0, 32.5), WINDOW, 100.0)
+    to_tip = 29.5 / SIDE
+    farthest = np.linalg.norm(made[:, 32, 57], axis=1).max()
+    assert farthest == pytest.approx(2 * np.sin(MOST_SWING / 2) * to_tip, rel=0.03)
+
+
+def test_what_is_not_stated_to_move_stays() -> None:
+    still = np.zeros((4, SIDE, SIDE, 2), np.float32)
+    assert not swinging(still, TAIL.astype(np.float32), (28.0, 32.5), WINDOW, 2.0).any()
+
+
+@pytest.mark.parametrize(
+    ("region", "reading", "swings"),
+    [
+        (ON_TAIL, SWAYS, True),
+        (ON_TAIL, PromptReading(("flap", "sway"), True), True),
+        (ON_TAIL, PromptReading(("translate_left",), True), False),
+        (ON_TAIL, PromptReading(("sway", "grow"), True), False),
+        (ON_TAIL, None, False),
+        (Region(Click(45, 33), prompt="wag the tail"), SWAYS, False),
+        (Region(Click(45, 33), prompt="the wheel sways", granularity="part"), SWAYS, False),
+        (Region(Click(45, 33), prompt="flap this wing", granularity="part"), SWAYS, False),
+        (Region(Box(28, 30, 58, 36), prompt="wag the tail", granularity="part"), SWAYS, False),
+    ],
+)
+def test_limbs_that_do_what_limbs_do_swing(
+    region: Region, reading: PromptReading | None, swings: bool
+) -> None:
+    assert may_swing(region, reading) == swings
+
+
+def test_what_a_limb_belongs_to_is_asked_for_limbs_alone() -> None:
+    asked: list[list[Click | None]] = []
+
+    def things(photo: npt.NDArray[np.uint8], clicks: list[Click | None]) -> list[Bools | None]:
+        asked.append(clicks)
+        return [None if click is None else BODY for click in clicks]
+
+    other = Region(Click(10, 30), prompt="sway")
+    masks = [BODY.astype(np.float32), TAIL.astype(np.float32)]
+    photo = np.zeros((SIDE, SIDE, 3), np.uint8)
+    none, joint = limb_joints(photo, [other, ON_TAIL], masks, [SWAYS, SWAYS], things)
+    assert asked == [[None, Click(45, 33)]]
+    assert none is None and joint is not None and joint[0] < 32
