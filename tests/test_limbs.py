@@ -64,6 +64,15 @@ def test_its_joint_stays_and_its_tip_goes_up_first(side: int) -> None:
     assert at_tip[11, 1] < -0.03, "and goes down after that, as the course has it"
 
 
+@pytest.mark.parametrize("way", [(0, -1), (0, 1), (0.6, -0.8)])
+def test_it_turns_towards_where_it_is_stated_to_go(way: tuple[float, float]) -> None:
+    goes = np.linspace(0, 0.2, 16)[:, None, None, None] * np.array(way)
+    fields = -np.broadcast_to(goes, (16, SIDE, SIDE, 2)) * TAIL[..., None]
+    made = swinging(fields.astype(np.float32), TAIL.astype(np.float32), (28.0, 32.5), WINDOW, 1.0)
+    went = -made[-1, 33, 55]
+    assert np.sign(went[1]) == np.sign(way[1]) and abs(went[1]) > 0.05
+
+
 @pytest.mark.parametrize("strength", [0.5, 1.0, 2.0])
 def test_it_is_as_strong_as_asked(strength: float) -> None:
     made = swinging(_leaning(TAIL), TAIL.astype(np.float32), (28.0, 32.5), WINDOW, strength)
@@ -88,7 +97,24 @@ def test_what_is_not_stated_to_move_stays() -> None:
     [
         (ON_TAIL, SWAYS, True),
         (ON_TAIL, PromptReading(("flap", "sway"), True), True),
-        (ON_TAIL, PromptReading(("translate_left",), True), False),
+        (ON_TAIL, PromptReading(("rise",), True), True),
+        (ON_TAIL, PromptReading(("rise", "shake"), True), True),
+        (
+            Region(Click(45, 33), prompt="raise this wing", granularity="part"),
+            PromptReading(("rise",), True),
+            True,
+        ),
+        (ON_TAIL, PromptReading(("spin",), True), False),
+        (
+            Region(Click(45, 33), prompt="this petal drops", granularity="part"),
+            PromptReading(("fall",), True),
+            False,
+        ),
+        (
+            Region(Click(45, 33), prompt="lift this leg", granularity="part"),
+            PromptReading(("rise",), True),
+            False,
+        ),
         (ON_TAIL, PromptReading(("sway", "grow"), True), False),
         (ON_TAIL, None, False),
         (Region(Click(45, 33), prompt="wag the tail"), SWAYS, False),

@@ -16,28 +16,31 @@ from follow_your_click.region import Click, Region
 from follow_your_click.rendering.crop import CropPlan
 from follow_your_click.turning import Piece
 
-# Not wings, which flap towards who looks at them as often, ears, horns and beaks, which are short, nor trunks, for trees have some: judges
-# liked those better as they are stated.
-LIMBS = word_set(
+# What goes to and fro by swinging: not wings, which flap towards who looks at them as often, nor ears and horns, which are short, nor trunks,
+# for trees have some: judges liked these better as they are stated.
+SWINGERS = word_set(
     "antenna arm branch claw feeler fin finger flipper foot hand handle leaf leg limb neck paw petal pincer tail tentacle thumb"
 )
-# Families of motions that a limb does by swinging.
 SWINGING = frozenset({"sway", "swing", "rock", "shake", "flap", "wave"})
+# What goes somewhere by turning, for it stays with its body; but a petal may well drop, and a leg goes up as a whole.
+GOERS = word_set(
+    "antenna arm beak claw ear feeler fin finger flipper hand horn jaw neck paw pincer tail tentacle thumb trunk wing"
+)
+GOING = frozenset({"translate", "drift", "rise", "fall", "bounce", "jump"})
 JOINING = 0.08  # of a limb, that is nearest to the middle of the rest: there it joins it
 LEAST_REST = 0.1  # of its own size: with less left of a thing, a part is all of it
 MOST_SWING = 0.6  # radians to one side
+LEAST_ALONG = 0.3  # of a stated motion, that a limb has to be able to follow by turning
 SMALL = 0.1  # radians, by which the limb is turned to see how far it moves
 
 
 def may_swing(region: Region, reading: PromptReading | None) -> bool:
     """Whether a region is a limb that one click means, and does what its prompt asks for by swinging."""
-    return (
-        region.granularity == "part"
-        and region.only_click is not None
-        and named_part(region.prompt) in LIMBS
-        and reading is not None
-        and SWINGING.issuperset(reading.families)
-    )
+    if reading is None or region.granularity != "part" or region.only_click is None:
+        return False
+    noun, nothing = named_part(region.prompt), frozenset[str]()
+    can = (SWINGING if noun in SWINGERS else nothing) | (GOING if noun in GOERS else nothing)
+    return bool(reading.families) and can.issuperset(reading.families)
 
 
 def limb_joints(
@@ -87,9 +90,9 @@ def swinging(
     window: CropPlan,
     strength: float,
 ) -> npt.NDArray[np.float32]:
-    """A stated motion in place as that of one piece that turns about its joint; when it goes and comes is kept.
+    """A stated motion as that of one piece that turns about its joint; when it goes and comes is kept, and which way as far as it can.
 
-    Networks learn such motions of things by themselves, that lean, squeeze or go to and fro as a whole.
+    Networks learn such motions of things by themselves, that lean, squeeze or go somewhere as a whole.
 
     Args:
         displacement: float32 (L, h, w, 2), from each position to where it came from, (x, y) in shares of the window.
@@ -107,12 +110,23 @@ def swinging(
     farthest = float(np.abs(course).max())
     if farthest < 1e-6:
         return displacement
-    course *= _upwards(course, piece) / farthest
+    course *= _way(course, piece, piece.mean(displacement)) / farthest
     gain = piece.gain(piece.turned(SMALL * course), strength)
     return piece.turned(min(SMALL * gain, MOST_SWING) * course)
 
 
-def _upwards(course: npt.NDArray[np.floating], piece: Piece) -> float:
-    """1, or -1 where the limb would go down first."""
-    first = course[np.abs(course) > 0.5 * np.abs(course).max()][0]
-    return -float(np.sign(first)) if piece.reach[0] > 0 else float(np.sign(first))
+def _way(
+    course: npt.NDArray[np.floating], piece: Piece, came_from: npt.NDArray[np.floating]
+) -> float:
+    """1, or -1 where the limb is to turn against its course (L,) for its middle to go where it was stated to go; upwards if that is no way to turn.
+
+    `came_from`: (L, 2), the mean of what is stated.
+    """
+    first = int(np.argmax(np.abs(course) > 0.5 * np.abs(course).max()))
+    to_x, to_y = -came_from[first]
+    # Where a clockwise turn takes the middle.
+    x, y = -piece.reach[1] / piece.length, piece.reach[0] / piece.length
+    along = x * to_x + y * to_y
+    if abs(along) < LEAST_ALONG * max(float(np.hypot(to_x, to_y)), 1e-9):
+        along = -y
+    return float(np.sign(course[first]) * np.sign(along)) or 1.0

@@ -84,8 +84,8 @@ class RegionPlan:
 
     @property
     def in_place(self) -> bool:
-        """Whether the object stays where it is, as far as is known."""
-        return _is_in_place(self.reading)
+        """Whether the object stays where it is, as far as is known, as does a limb whatever it does."""
+        return self.joint is not None or _is_in_place(self.reading)
 
     @property
     def nods(self) -> bool:
