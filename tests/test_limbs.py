@@ -111,6 +111,11 @@ def test_what_is_not_stated_to_move_stays() -> None:
             False,
         ),
         (
+            Region(Click(45, 33), prompt="this petal droops", granularity="part"),
+            PromptReading(("fall",), True),
+            True,
+        ),
+        (
             Region(Click(45, 33), prompt="lift this leg", granularity="part"),
             PromptReading(("rise",), True),
             False,

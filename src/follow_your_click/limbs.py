@@ -5,6 +5,7 @@ Axis legend: H W rows and columns of the photo, L frames, h w rows and columns o
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -22,9 +23,14 @@ SWINGERS = word_set(
     "antenna arm branch claw feeler fin finger flipper foot hand handle leaf leg limb neck paw petal pincer tail tentacle thumb"
 )
 SWINGING = frozenset({"sway", "swing", "rock", "shake", "flap", "wave"})
-# What goes somewhere by turning, for it stays with its body; but a petal may well drop, and a leg goes up as a whole.
+# What goes somewhere by turning, for it stays with its body; but a leg goes up as a whole.
 GOERS = word_set(
     "antenna arm beak claw ear feeler fin finger flipper hand horn jaw neck paw pincer tail tentacle thumb trunk wing"
+)
+# What droops or lifts likewise, unless its prompt says that it comes off.
+OF_PLANTS = word_set("branch leaf petal")
+COMES_OFF = re.compile(
+    r"\b(off|away|out|loose|free|drop\w*|fall\w*|fell|fly|flies|flying|float\w*|drift\w*|blow\w*|land\w*|ground)\b"
 )
 GOING = frozenset({"translate", "drift", "rise", "fall", "bounce", "jump"})
 JOINING = 0.08  # of a limb, that is nearest to the middle of the rest: there it joins it
@@ -39,7 +45,9 @@ def may_swing(region: Region, reading: PromptReading | None) -> bool:
     if reading is None or region.granularity != "part" or region.only_click is None:
         return False
     noun, nothing = named_part(region.prompt), frozenset[str]()
-    can = (SWINGING if noun in SWINGERS else nothing) | (GOING if noun in GOERS else nothing)
+    stays = noun in OF_PLANTS and not COMES_OFF.search(region.prompt.lower())
+    goes = noun in GOERS or stays
+    can = (SWINGING if noun in SWINGERS else nothing) | (GOING if goes else nothing)
     return bool(reading.families) and can.issuperset(reading.families)
 
 
