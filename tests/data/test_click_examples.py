@@ -182,6 +182,23 @@ def test_an_example_of_a_named_part_is_clicked_anywhere_on_it() -> None:
         examples.draw_named(random_module.Random(0))
 
 
+def test_rare_nouns_are_drawn_oftener_than_there_are_parts_of_them() -> None:
+    area = _square(10, 10, 50)
+    photos = [
+        MaskedPhoto(
+            f"scene {number}",
+            np.zeros((64, 64, 3), np.uint8),
+            np.stack([area]),
+            (Part("wheel" if number == 0 else "tail", area),),
+        )
+        for number in range(10)
+    ]
+    examples = ClickExamples(bundled_library(), [], outlined=photos, held_out=set(), size=64)
+    random = random_module.Random(0)
+    wheels = sum(examples.draw_named(random).name == "wheel" for _ in range(120))
+    assert 0.15 < wheels / 120 < 0.36, "a quarter: one to the root of nine"
+
+
 def test_a_thing_has_no_head_and_of_an_animal_without_one_nothing_is_known() -> None:
     target, part = _square(0, 0, 40), _square(0, 0, 10)
     for names, expected in (

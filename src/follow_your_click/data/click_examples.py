@@ -118,6 +118,7 @@ class ClickExamples:
         self.photos = _by_scene(photos)
         self.outlined = _by_scene(outlined)
         self.in_parts = _by_scene([photo for photo in outlined if photo.parts])
+        self.by_noun = _by_noun(outlined)
         self.backgrounds = [_rows(picture.pixels) for picture in library.photos]
         allowed = [p for p in library.cutouts if scene_of(p.name.split(".")[0]) not in held_out]
         self.real = [_rows(p.pixels) for p in allowed if p.name.startswith(_REAL)]
@@ -146,11 +147,18 @@ class ClickExamples:
         raise RuntimeError("twenty examples without an object; expected pictures of objects")
 
     def draw_named(self, random: random_module.Random) -> ClickExample:
-        """One example of a part that has a name: the first click lies anywhere on it."""
-        for _ in range(20):
-            scene = self._from_masks(self.in_parts, random)
+        """One example of a part that has a name: the first click lies anywhere on it.
+
+        A noun is drawn by the square root of how many parts bear it: half of all would be legs, heads and petals otherwise.
+        """
+        nouns = sorted(self.by_noun)
+        for _ in range(100 if nouns else 0):
+            (noun,) = random.choices(nouns, [len(self.by_noun[one]) ** 0.5 for one in nouns])
+            scene = self._from_masks([[random.choice(self.by_noun[noun])]], random)
             named = [
-                part for part in scene.parts if part_noun(part.name) and part.area.sum() >= MIN_AREA
+                part
+                for part in scene.parts
+                if part_noun(part.name) == noun and part.area.sum() >= MIN_AREA
             ]
             if named:
                 part = random.choice(named)
@@ -158,8 +166,8 @@ class ClickExamples:
                 image = disturbed(scene.image, random)
                 masks = np.stack([part.area] * len(LEVELS))
                 known = np.array([level == "part" for level in LEVELS])
-                return ClickExample(image, masks, known, place, part_noun(part.name))
-        raise RuntimeError("twenty examples without a named part; expected photos of parts.json")
+                return ClickExample(image, masks, known, place, noun)
+        raise RuntimeError("a hundred examples without a named part; expected photos of parts.json")
 
     def _from_masks(
         self, scenes: Sequence[Sequence[MaskedPhoto]], random: random_module.Random
@@ -330,6 +338,16 @@ def _first_click(area: Bools, random: random_module.Random) -> tuple[int, int]:
     """x, y of a pixel of an area (S, S)."""
     interior = random.random() < INTERIOR_SHARE
     return most_interior(area) if interior else somewhere_inside(area, random)
+
+
+def _by_noun(photos: Sequence[MaskedPhoto]) -> dict[str, list[MaskedPhoto]]:
+    """Photos by what their parts are called, one that has several of a kind as often."""
+    found: dict[str, list[MaskedPhoto]] = {}
+    for photo in photos:
+        for part in photo.parts:
+            if noun := part_noun(part.name):
+                found.setdefault(noun, []).append(photo)
+    return found
 
 
 def _pieces(target: Bools, parts: Sequence[Bools]) -> list[Bools]:
