@@ -475,3 +475,5 @@ def test_what_is_stated_of_a_limb_becomes_a_swing() -> None:
     assert made is not None and np.abs(made[1, 8, 14, 1]) > np.abs(made[1, 8, 14, 0])
     assert _stated(fields, replace(plan, joint=None), window) is fields
     assert _stated(None, plan, window) is None
+    goes = replace(plan, reading=PromptReading(("rise",), understood=True))
+    assert goes.in_place and not replace(goes, joint=None).in_place

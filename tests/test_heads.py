@@ -11,6 +11,7 @@ from follow_your_click.photo import read_photo
 from follow_your_click.prompt_reading import PromptReading
 from follow_your_click.region import Click
 from follow_your_click.rendering import CropPlan
+from follow_your_click.segmentation import Segmentation
 from follow_your_click.segmentation.click import ClickSegmenter
 
 SIDE = 64
@@ -31,6 +32,11 @@ class _Segmenter:
 
     def set_image(self, image: object) -> None:
         self.photos += 1
+
+    def predict(self, *, point_coords: npt.NDArray[np.float32]) -> Segmentation:
+        self.point = point_coords[0].tolist()
+        masks = np.stack([_area(8, 24, 18, 34), BODY])
+        return Segmentation(masks, np.array([0.9, 0.8], np.float32), ("part", "object"))
 
     def head(
         self, mask: npt.NDArray[np.float32], click: tuple[int, int] | None = None
@@ -75,6 +81,17 @@ def test_no_network_is_asked_where_nobody_nods() -> None:
     finder = _finder(None)
     assert finder(PHOTO, [None, None], [None, None]) == [None, None]
     assert finder.segmenter is not None and finder.segmenter.photos == 0  # type: ignore[attr-defined]
+
+
+def test_a_limb_belongs_to_the_object_that_its_click_finds() -> None:
+    finder = _finder(None)
+    none, thing = finder.things(PHOTO, [None, Click(30, 40)])
+    assert none is None and thing is not None
+    np.testing.assert_array_equal(thing, BODY)
+    assert finder.segmenter.point == [30, 40]  # type: ignore[union-attr]
+    photos = finder.segmenter.photos  # type: ignore[union-attr]
+    assert finder.things(PHOTO, [None]) == [None]
+    assert finder.segmenter.photos == photos  # type: ignore[union-attr]
 
 
 def _nodding(
