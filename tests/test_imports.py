@@ -32,7 +32,7 @@ LAYERS = (
     {"denoising"},
     {"pipeline"},
     {"regional", "layering", "turning", "presets", "preview", "prompt_reading"},
-    {"recipes", "clicked_parts", "heads", "limbs"},
+    {"recipes", "clicked_parts", "heads", "limbs", "run_progress"},
     {"loading"},
     {"planning", "animator", "project", "restore", "client", "training", "evaluation"},
     {"interfaces", "__main__"},

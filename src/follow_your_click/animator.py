@@ -11,10 +11,8 @@ Axis legend: H W rows and columns of the photo, L frames, m model pixels.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +26,7 @@ from follow_your_click.about import package_version
 from follow_your_click.clicked_parts import with_named_parts
 from follow_your_click.clip import Clip, Patch
 from follow_your_click.errors import RegionError
-from follow_your_click.heads import HeadFinder, may_be_of_a_head, nodding, with_hair
+from follow_your_click.heads import HeadFinder, moving_heads, nodding
 from follow_your_click.layering import beside, divided, kept_still, laid_over
 from follow_your_click.limbs import limb_joints, swinging
 from follow_your_click.loading import find_model, load_pipeline, load_preset
@@ -43,7 +41,7 @@ from follow_your_click.planning import (
     share_windows,
 )
 from follow_your_click.presets import Preset
-from follow_your_click.preview import Preview, ShowFrames, few_frames
+from follow_your_click.preview import ShowFrames, few_frames
 from follow_your_click.prompt_reading import (
     read_prompt,
     readings_for_settings,
@@ -53,14 +51,13 @@ from follow_your_click.region import HoldStill, Region, Selection
 from follow_your_click.region.json_forms import mask_to_png
 from follow_your_click.regional import RegionCondition, animate_regions
 from follow_your_click.rendering import CropPlan, Rendered, render
+from follow_your_click.run_progress import Progress, RunProgress
 from follow_your_click.run_settings import RunSettings, check_range
 from follow_your_click.segmentation import Segmenter
 from follow_your_click.segmentation.registry import load_segmenter
 from follow_your_click.segmentation.resolve import check_masks, needs_segmenter, region_mask
 
 Photo = str | Path | Image.Image | npt.NDArray[np.uint8]
-Progress = Callable[[str, int, int], None]
-"""Called as progress(stage, steps done, steps in all)."""
 
 
 @dataclass(frozen=True)
@@ -70,35 +67,6 @@ class _Generated:
 
     frames: npt.NDArray[np.uint8]
     displacements: list[npt.NDArray[np.float32] | None]
-
-
-@dataclass
-class _Run:
-    """Time per stage, and the caller's progress callback."""
-
-    progress: Progress | None
-    preview: ShowFrames | None = None
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    def report(self, stage: str, done: int, total: int) -> None:
-        if self.progress is not None:
-            self.progress(stage, done, total)
-
-    def frames(self, stage: str, before: int, total: int) -> Callable[[int, int], None]:
-        """Reports frames of a stage in which `before` others come first."""
-        return lambda done, _: self.report(stage, before + done, total)
-
-    def previewed(self, pipeline: RegionalAnimationPipeline) -> Preview | None:
-        return None if self.preview is None else Preview(pipeline, self.preview)
-
-    @contextmanager
-    def stage(self, name: str, total: int = 1) -> Iterator[None]:
-        self.report(name, 0, total)
-        started = time.monotonic()
-        yield
-        elapsed = time.monotonic() - started
-        self.seconds[name] = round(self.seconds.get(name, 0.0) + elapsed, 3)
-        self.report(name, total, total)
 
 
 class Animator:
@@ -207,7 +175,7 @@ class Animator:
             UserInputError: a photo, region or setting that cannot be used; the message says why.
         """
         settings = self._settings(num_frames, fps, num_inference_steps, guidance_scale, seed)
-        run = _Run(progress, preview)
+        run = RunProgress(progress, preview)
         photo = read_photo(image)
         with run.stage("segment"):
             masks, plans, held = self._plans(photo, regions, hold_still, settings)
@@ -246,7 +214,11 @@ class Animator:
         )
 
     def _generate(
-        self, photo: npt.NDArray[np.uint8], plan: WindowPlan, settings: RunSettings, run: _Run
+        self,
+        photo: npt.NDArray[np.uint8],
+        plan: WindowPlan,
+        settings: RunSettings,
+        run: RunProgress,
     ) -> _Generated:
         """What the model makes of one window."""
         window = plan.window.extract(photo)
@@ -348,18 +320,6 @@ class Animator:
             [np.zeros(photo.shape[:2], np.bool_), *(mask > 0.5 for mask in still)], axis=0
         )
         own = divided(moving, held)
-        found = self.find_heads(
-            photo,
-            [
-                mask if may_be_of_a_head(region, reading) else None
-                for region, mask, reading in zip(regions, own, readings, strict=True)
-            ],
-            [region.only_click for region in regions],
-        )
-        heads = [
-            with_hair(head, mask, reading) if head and reading else None
-            for head, mask, reading in zip(found, own, readings, strict=True)
-        ]
         plans = plan_regions(
             photo.shape[:2],
             regions,
@@ -367,7 +327,7 @@ class Animator:
             readings,
             self.preset,
             num_frames=settings.num_frames,
-            heads=heads,
+            heads=moving_heads(photo, regions, own, readings, self.find_heads),
             joints=limb_joints(photo, regions, own, readings, self.find_heads.things),
         )
         return [*moving, *still], plans, held

@@ -107,6 +107,25 @@ class HeadFinder:
         return None if found is None else Head(found.astype(np.float32), _joint(found, mask > 0.5))
 
 
+def moving_heads(
+    photo: npt.NDArray[np.uint8],
+    regions: Sequence[Region],
+    masks: Sequence[npt.NDArray[np.float32]],
+    readings: Sequence[PromptReading | None],
+    find_heads: HeadFinder,
+) -> list[Head | None]:
+    """The head of each region (H, W) that does with it alone what its prompt asks for; None for all others."""
+    asked = [
+        mask if may_be_of_a_head(region, reading) else None
+        for region, mask, reading in zip(regions, masks, readings, strict=True)
+    ]
+    found = find_heads(photo, asked, [region.only_click for region in regions])
+    return [
+        with_hair(head, mask, reading) if head and reading else None
+        for head, mask, reading in zip(found, masks, readings, strict=True)
+    ]
+
+
 def may_be_of_a_head(region: Region, reading: PromptReading | None) -> bool:
     """Whether an animal or a person would do with its head alone what a region's prompt asks for.
 

@@ -216,7 +216,7 @@ def _click_objective(config: TrainingConfig, settings: ClickNetworkSettings) -> 
     examples = ClickExamples(
         library, scenes, outlined=photos, held_out=held_out, size=settings.size
     )
-    if named and not examples.in_parts:
+    if named and not examples.by_noun:
         raise _no_parts(f"none in {root / 'photos'}")
     return ClickObjective(
         network,
