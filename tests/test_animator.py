@@ -17,6 +17,7 @@ from follow_your_click import animator as animator_module
 from follow_your_click.animator import Animator, _stated
 from follow_your_click.clip import Clip
 from follow_your_click.errors import ImageError, RegionError, SettingsError
+from follow_your_click.pace import GENTLE
 from follow_your_click.pipeline import RegionalAnimationPipeline
 from follow_your_click.planning import MAX_WINDOW, RegionPlan
 from follow_your_click.presets import Preset
@@ -429,7 +430,8 @@ def test_a_head_alone_has_a_strength_of_its_own_unless_one_is_asked_for(
         window = plan["regions"][0]["window"]["side"]
         return float(plan["regions"][0]["window_strength"]) * (1 if strength is None else window)
 
-    assert told(None, None) == pytest.approx(share * told("object", None))
+    own = PRESET.own_strength(reading.families) * GENTLE
+    assert told(None, None) == pytest.approx(share * own)
     assert told(None, 0.5) == pytest.approx(told("object", 0.5), rel=1e-3)
 
 
@@ -461,6 +463,19 @@ def test_a_limb_swings_about_where_it_joins_the_rest(
     region = Region(Click(35, 45), prompt=prompt, granularity="part").with_mask(HEAD)
     clip = animator.animate(_photo(), [region], **SHORT)
     assert clip.settings["regions"][0]["moves"] == moves
+
+
+@pytest.mark.parametrize("family", ["nod", "sway"])
+def test_a_nod_without_a_head_goes_down_where_it_falls_short(family: str) -> None:
+    window = CropPlan(0, 0, 64, 64)
+    flower = np.zeros((64, 64), np.float32)
+    flower[20:40, 20:40] = 1
+    fields = np.zeros((4, 16, 16, 2), np.float32)
+    fields[1:3, :, :, 1] = -0.01
+    reading = PromptReading((family,), understood=True)
+    plan = RegionPlan(0, Region(flower > 0, prompt=family), flower, window, 4.0, 4.0, reading)
+    made = _stated(fields, plan, window)
+    assert made is not None and (made[1, 8, 8, 1] < -0.02) == (family == "nod")
 
 
 def test_what_is_stated_of_a_limb_becomes_a_swing() -> None:

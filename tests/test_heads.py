@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from follow_your_click.heads import Head, HeadFinder, nodding, with_hair
+from follow_your_click.heads import MOST_NOD, Head, HeadFinder, nodding, sinking, with_hair
 from follow_your_click.photo import read_photo
 from follow_your_click.prompt_reading import PromptReading
 from follow_your_click.region import Click
@@ -169,6 +169,35 @@ def test_where_a_head_joins_in_its_middle_it_is_seen_from_the_front() -> None:
     mask = _area(20, 44, 20, 44)
     lowest = _nodding(_squeezed(mask), mask, (31.5 / SIDE, 32 / SIDE))[8][mask]
     assert np.ptp(lowest[:, 1]) < 1e-3 and np.abs(lowest[:, 0]).max() < 1e-3
+
+
+def _sinking(
+    fields: npt.NDArray[np.float32], mask: Bools, strength: float
+) -> npt.NDArray[np.float32]:
+    return sinking(fields, mask.astype(np.float32), CropPlan(0, 0, SIDE, 64), strength)
+
+
+def test_a_thing_goes_down_as_far_as_its_nod_falls_short() -> None:
+    mask = _area(22, 42, 10, 34)
+    stated = _squeezed(mask)
+    enough = _strength(stated, mask)
+    for strength in (0.0, 0.9 * enough):
+        np.testing.assert_array_equal(_sinking(stated, mask, strength), stated)
+    for strength in (1.2 * enough, 2 * enough):
+        made = _sinking(stated, mask, strength)
+        assert _strength(made, mask) == pytest.approx(strength, rel=0.03)
+        down = (made - stated)[:, mask]
+        assert np.ptp(down, axis=1).max() < 1e-6 and not down[..., 0].any(), "in one piece"
+        assert down[8, 0, 1] < 0 and not made[0].any() and np.abs(made[-1]).max() < 1e-6
+
+
+def test_no_thing_sinks_farther_than_half_its_radius() -> None:
+    mask = _area(22, 42, 10, 34)
+    sunk = _sinking(_squeezed(mask), mask, 100.0) - _squeezed(mask)
+    radius = (mask.mean() / np.pi) ** 0.5
+    assert np.abs(sunk).max() == pytest.approx(MOST_NOD * radius, rel=0.05)
+    still = np.zeros((16, SIDE, SIDE, 2), np.float32)
+    assert not _sinking(still, mask, 2.0).any(), "what is not stated to move stays"
 
 
 def test_what_is_not_stated_to_move_stays() -> None:

@@ -5,7 +5,14 @@ import pytest
 
 from follow_your_click.data.wordings import PACED_PROMPTS
 from follow_your_click.pace import FAINT, FIERCE, GENTLE, PLAIN, STRONG, pace
-from follow_your_click.planning import PART_STRENGTH, RegionPlan, plan_regions
+from follow_your_click.planning import (
+    HEAD_STRENGTHS,
+    MOST_STRONGER,
+    PART_STRENGTH,
+    SMALL_THING,
+    RegionPlan,
+    plan_regions,
+)
 from follow_your_click.presets import Preset
 from follow_your_click.prompt_reading import PromptReading
 from follow_your_click.region import Granularity, Region
@@ -70,9 +77,10 @@ def plan_of(
     *families: str,
     strength: float | None = None,
     granularity: Granularity | None = None,
+    side: int = 104,
 ) -> RegionPlan:
     mask = np.zeros((256, 256), np.float32)
-    mask[100:160, 100:160] = 1
+    mask[100 : 100 + side, 100 : 100 + side] = 1
     reading = PromptReading(families, understood=True) if families else None
     region = Region(mask, prompt=prompt, strength=strength, granularity=granularity)
     (plan,) = plan_regions((256, 256), [region], [mask], [reading], PRESET, num_frames=16)
@@ -107,6 +115,22 @@ def test_a_part_that_moves_in_place_has_more_by_itself() -> None:
         part = plan_of("move", family, granularity="part").window_strength
         assert part == pytest.approx(factor * planned("move", family))
     asked = plan_of("sway", "sway", strength=2.0, granularity="part")
+    assert asked.strength == pytest.approx(2.0)
+
+
+def test_a_small_thing_that_moves_in_place_has_more_by_itself() -> None:
+    def strength(family: str, side: int) -> float:
+        return plan_of("move", family, side=side).window_strength
+
+    assert strength("sway", 103) == strength("sway", 128) == 1.5
+    assert strength("sway", 80) == pytest.approx(1.5 * SMALL_THING * 256 / 80)
+    assert strength("sway", 20) == pytest.approx(1.5 * MOST_STRONGER)
+    assert strength("nod", 103) == 1.5
+    assert strength("nod", 20) == pytest.approx(1.5 * HEAD_STRENGTHS["nod"])
+    assert strength("drift", 20) == strength("drift", 128)
+    part = plan_of("sway", "sway", granularity="part", side=20).window_strength
+    assert part == pytest.approx(1.5 * PART_STRENGTH)
+    asked = plan_of("sway", "sway", strength=2.0, side=20)
     assert asked.strength == pytest.approx(2.0)
 
 

@@ -26,7 +26,7 @@ from follow_your_click.about import package_version
 from follow_your_click.clicked_parts import with_named_parts
 from follow_your_click.clip import Clip, Patch
 from follow_your_click.errors import RegionError
-from follow_your_click.heads import HeadFinder, moving_heads, nodding
+from follow_your_click.heads import HeadFinder, moving_heads, nodding, sinking
 from follow_your_click.layering import beside, divided, kept_still, laid_over
 from follow_your_click.limbs import limb_joints, swinging
 from follow_your_click.loading import find_model, load_pipeline, load_preset
@@ -367,11 +367,13 @@ class Animator:
 def _stated(
     displacement: npt.NDArray[np.float32] | None, plan: RegionPlan, window: CropPlan
 ) -> npt.NDArray[np.float32] | None:
-    """What is stated of a region in a window; a head that nods and a limb that swings move in one piece."""
+    """What is stated of a region in a window; a head that nods and a limb that swings move in one piece, and what else nods goes down."""
     if displacement is None:
         return None
-    if plan.head is not None and plan.nods:
+    if plan.nods and plan.head is not None:
         return nodding(displacement, plan.head, window, plan.window_strength)
+    if plan.nods:
+        return sinking(displacement, plan.mask, window, plan.window_strength)
     if plan.joint is not None:
         return swinging(displacement, plan.mask, plan.joint, window, plan.window_strength)
     return displacement

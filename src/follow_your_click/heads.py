@@ -1,4 +1,4 @@
-"""Heads: where an animal or a person has one, where it joins the body, and how it nods in one piece.
+"""Heads: where an animal or a person has one, where it joins the body, and how it nods in one piece; how a thing without one nods.
 
 Axis legend: H W rows and columns of the photo, L frames, h w rows and columns of positions in a window.
 """
@@ -181,3 +181,29 @@ def nodding(
     most = MOST_NOD / max(turning / piece.length, (1 - turning) / piece.radius)
     gain = min(piece.gain(nod(1.0), strength), most / max(float(np.abs(way).max()), 1e-6))
     return nod(gain)
+
+
+def sinking(
+    displacement: npt.NDArray[np.float32],
+    thing: npt.NDArray[np.float32],
+    window: CropPlan,
+    strength: float,
+) -> npt.NDArray[np.float32]:
+    """A stated nod of a thing without a head, as a flower is: it goes down as well, as far as squeezing alone falls short of the strength.
+
+    Args:
+        displacement: float32 (L, h, w, 2), from each position to where it came from, (x, y) in shares of the window.
+        thing: in the photo (H, W), 0 ... 1.
+        window: of the displacement.
+        strength: px per frame at 256 px of the window, the thing's mean motion then, as far as `MOST_NOD` lets it.
+    """
+    piece = Piece.in_window(thing, (0.0, 0.0), window, displacement.shape[1:3])
+    way = -piece.mean(displacement)[:, 1]
+    farthest = float(np.abs(way).max())
+    missing = 1 - 1 / max(piece.gain(displacement, strength), 1.0)
+    if farthest < 1e-6 or not missing:
+        return displacement
+    unturned = np.zeros(len(way))
+    gain = missing * piece.gain(piece.turned(unturned, down=way), strength)
+    gain = min(gain, MOST_NOD * piece.radius / farthest)
+    return displacement + piece.turned(unturned, down=gain * way)

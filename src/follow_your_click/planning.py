@@ -9,6 +9,7 @@ much smaller than alone. Far regions keep a window each, so that the cost follow
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -55,6 +56,9 @@ IN_PLACE = frozenset(
 HEAD_STRENGTHS = {"nod": 2.6, "turn": 0.75}
 # Likewise what a part that moves in place alone has: in its own small window the same strength is hardly seen in the photo.
 PART_STRENGTH = 2.0
+# Likewise a thing that moves in place and is smaller than this in the photo (side of a square of its area, in sides of a square photo): more in
+# proportion, up to so many times, and up to as a head where it nods.
+SMALL_THING, MOST_STRONGER = 0.4, 1.5
 COST_FRAMES = 16  # of the clips whose cost a preset states
 # How much larger than its own window a shared one may be for any region in it.
 MAX_WIDENING = 1.5
@@ -171,9 +175,7 @@ def plan_regions(
         own = preset.own_strength(reading.families if reading else ()) * pace(region.prompt)
         if head is not None and reading is not None:
             mask = head.mask
-            own *= min(HEAD_STRENGTHS[family] for family in reading.families)
-        elif region.granularity == "part" and _is_in_place(reading):
-            own *= PART_STRENGTH
+        own *= _of_its_own(region, mask, reading, head)
         own = min(own, preset.max_window_strength)
         if reading is not None and STAYING.issuperset(reading.families):
             travel = _travel(mask, min(own, preset.window_strength), num_frames)
@@ -193,6 +195,21 @@ def plan_regions(
             RegionPlan(index, region, mask, window, told / scale, told, reading, head, joint)
         )
     return plans
+
+
+def _of_its_own(
+    region: Region, mask: npt.NDArray[np.float32], reading: PromptReading | None, head: Head | None
+) -> float:
+    """By how much what moves (H, W) is stronger by itself than its motion."""
+    if reading is None or not _is_in_place(reading):
+        return 1.0
+    if head is not None:
+        return min(HEAD_STRENGTHS[family] for family in reading.families)
+    if region.granularity == "part":
+        return PART_STRENGTH
+    size = math.sqrt((mask > 0.5).mean())
+    most = HEAD_STRENGTHS["nod"] if set(reading.families) == {"nod"} else MOST_STRONGER
+    return min(max(SMALL_THING / max(size, 1e-6), 1.0), most)
 
 
 def _is_in_place(reading: PromptReading | None) -> bool:
