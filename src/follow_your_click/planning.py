@@ -94,7 +94,7 @@ class RegionPlan:
     @property
     def nods(self) -> bool:
         """Whether a nod is all that it does."""
-        return self.reading is not None and set(self.reading.families) == {"nod"}
+        return self.reading is not None and self.reading.nods
 
     def to_json(self) -> dict[str, Any]:
         """What of it belongs into a clip's settings."""
@@ -208,7 +208,7 @@ def _of_its_own(
     if region.granularity == "part":
         return PART_STRENGTH
     size = math.sqrt((mask > 0.5).mean())
-    most = HEAD_STRENGTHS["nod"] if set(reading.families) == {"nod"} else MOST_STRONGER
+    most = HEAD_STRENGTHS["nod"] if reading.nods else MOST_STRONGER
     return min(max(SMALL_THING / max(size, 1e-6), 1.0), most)
 
 

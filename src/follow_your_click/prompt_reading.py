@@ -77,6 +77,11 @@ class PromptReading:
         return _OF_A_HEAD.issuperset(self.families)
 
     @property
+    def nods(self) -> bool:
+        """Whether a nod is all that is asked for."""
+        return set(self.families) == {"nod"}
+
+    @property
     def told(self) -> str:
         """What the model is told instead of the prompt."""
         return _AND.join(self.motions)
