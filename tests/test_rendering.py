@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from follow_your_click.errors import ImageError, RegionError, SettingsError
-from follow_your_click.rendering import CropPlan, Rendered, plan_crop, render
+from follow_your_click.rendering import CropPlan, MovingPart, Rendered, plan_crop, render
 
 UInt8Array = npt.NDArray[np.uint8]
 Float32Array = npt.NDArray[np.float32]
@@ -412,3 +412,71 @@ def test_what_does_not_fit_is_refused() -> None:
         ImageError, match=r"displacements of \(3, 4, 4, 2\), expected \(2, h, w, 2\)"
     ):
         render(photo, mask, plan, frames, np.zeros((3, 4, 4, 2), np.float32))
+
+
+def _going_right(pixels: float, plan: CropPlan) -> Float32Array:
+    """Of a thing that goes so far by the last frame: (L, h, w, 2)."""
+    field = np.zeros((FRAMES, 32, 32, 2), np.float32)
+    field[..., 0] = -pixels / plan.side * np.linspace(0, 1, FRAMES)[:, None, None]
+    return field
+
+
+def _parts_of_a_disc(*ways: float) -> tuple[UInt8Array, UInt8Array]:
+    """A photo (H, W, 3) with a disc whose upper and lower half go so far, or which does as a whole; and its last frame."""
+    frames, masks = _clip(160, 220, (90, 80), 30, (ways[0] / (FRAMES - 1), 0))
+    photo = frames[0]
+    plan = plan_crop(masks[0], model_size=MODEL_SIZE, travel=40)
+    rows = plan.y0 + (np.arange(128) + 0.5) / 128 * plan.side
+    upper = np.repeat((rows < 80).astype(np.float32)[:, None], 128, axis=1)
+    halves = [
+        MovingPart(share, _going_right(way, plan))
+        for share, way in zip((upper, 1 - upper), ways, strict=False)
+    ]
+    made = render(
+        photo,
+        masks[0],
+        plan,
+        _as_model(frames, plan),
+        _going_right(ways[0], plan),
+        parts=halves if len(ways) > 1 else (),
+    )
+    _check_promises(photo, made)
+    return photo, _whole(photo, made)[-1]
+
+
+def test_parts_that_go_alike_are_one_thing() -> None:
+    _, whole = _parts_of_a_disc(25)
+    _, parts = _parts_of_a_disc(25, 25)
+    differ = np.abs(whole.astype(int) - parts).max(axis=2)
+    assert differ[:78].mean() < 0.5 and differ[83:].mean() < 0.5, "but for the seam"
+
+
+def test_each_part_goes_its_own_way_over_one_background() -> None:
+    photo, last = _parts_of_a_disc(25, -25)
+    for rows, way in ((slice(60, 74), 25), (slice(87, 100), -25)):
+        expected = photo[rows, 75:105].astype(int)
+        found = last[rows, 75 + way : 105 + way].astype(int)
+        assert np.abs(found - expected).mean() < 6
+    for freed in (np.s_[62:74, 66:80], np.s_[87:98, 100:112]):
+        assert last[freed].mean() < 105 < photo[freed].mean(), "the ground shows again"
+
+
+def test_the_later_part_lies_on_top() -> None:
+    frames, masks = _clip(160, 220, (90, 80), 30, (0, 0))
+    photo = frames[0]
+    plan = plan_crop(masks[0], model_size=MODEL_SIZE, travel=40)
+    columns = plan.x0 + (np.arange(128) + 0.5) / 128 * plan.side
+    left = np.repeat((columns < 90).astype(np.float32)[None], 128, axis=0)
+    pieces = MovingPart(left, _going_right(30, plan)), MovingPart(1 - left, _going_right(0.9, plan))
+    generated = np.repeat(plan.extract(photo)[None], FRAMES, axis=0)
+    shown = [
+        _whole(
+            photo, render(photo, masks[0], plan, generated, _going_right(30, plan), parts=order)
+        )[-1]
+        for order in (pieces, pieces[::-1])
+    ]
+    area = np.s_[75:85, 95:108]
+    on_top = photo[75:85, 94:107].astype(int)
+    assert np.abs(shown[0][area] - on_top).mean() < 6, "the right half stays before the left"
+    passing = photo[75:85, 65:78].astype(int)
+    assert np.abs(shown[1][area] - passing).mean() < 6

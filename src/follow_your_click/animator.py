@@ -26,6 +26,7 @@ from follow_your_click.about import package_version
 from follow_your_click.clicked_parts import with_named_parts
 from follow_your_click.clip import Clip, Patch
 from follow_your_click.errors import RegionError
+from follow_your_click.gait import leading_heads, sent_ahead, side_ahead, walkers, walking
 from follow_your_click.heads import HeadFinder, moving_heads, nodding, sinking
 from follow_your_click.layering import beside, divided, kept_still, laid_over
 from follow_your_click.limbs import limb_joints, swinging
@@ -45,12 +46,11 @@ from follow_your_click.preview import ShowFrames, few_frames
 from follow_your_click.prompt_reading import (
     read_prompt,
     readings_for_settings,
-    wider_side,
 )
 from follow_your_click.region import HoldStill, Region, Selection
 from follow_your_click.region.json_forms import mask_to_png
 from follow_your_click.regional import RegionCondition, animate_regions
-from follow_your_click.rendering import CropPlan, Rendered, render
+from follow_your_click.rendering import CropPlan, MovingPart, Rendered, render
 from follow_your_click.run_progress import Progress, RunProgress
 from follow_your_click.run_settings import RunSettings, check_range
 from follow_your_click.segmentation import Segmenter
@@ -191,7 +191,8 @@ class Animator:
                         plan.mask,
                         window.window,
                         generated.frames,
-                        _stated(generated.displacements[number], plan, window.window),
+                        stated := _stated(generated.displacements[number], plan, window.window),
+                        parts=_parts(stated, plan, window.window),
                         in_place=plan.in_place,
                         fixed=beside(plan.index, masks[: len(regions)], held),
                         on_frame=run.frames("render", number * length, length * count),
@@ -310,9 +311,14 @@ class Animator:
         masks = self.masks(photo, [*regions, *hold_still])
         moving, still = masks[: len(regions)], masks[len(regions) :]
         encoder, tokenizer = self.pipeline.text_encoder, self.pipeline.tokenizer
+        leading = leading_heads(photo, regions, moving, self.find_heads)
         readings = [
-            read_prompt(encoder, tokenizer, region.prompt, room=wider_side(mask))
-            for region, mask in zip(regions, moving, strict=True)
+            sent_ahead(
+                read_prompt(encoder, tokenizer, region.prompt, room=side_ahead(mask, head)),
+                mask,
+                head,
+            )
+            for region, mask, head in zip(regions, moving, leading, strict=True)
         ]
         regions, moving = with_named_parts(photo, regions, moving, readings, self.segmenter)
         check_masks(moving, photo.shape[:2], hold_still=still)
@@ -329,6 +335,7 @@ class Animator:
             num_frames=settings.num_frames,
             heads=moving_heads(photo, regions, own, readings, self.find_heads),
             joints=limb_joints(photo, regions, own, readings, self.find_heads.things),
+            walkers=walkers(regions, readings, leading),
         )
         return [*moving, *still], plans, held
 
@@ -377,6 +384,15 @@ def _stated(
     if plan.joint is not None:
         return swinging(displacement, plan.mask, plan.joint, window, plan.window_strength)
     return displacement
+
+
+def _parts(
+    displacement: npt.NDArray[np.float32] | None, plan: RegionPlan, window: CropPlan
+) -> list[MovingPart]:
+    """What a region consists of where not all of it moves as stated."""
+    if displacement is None or plan.walker is None:
+        return []
+    return walking(displacement, plan.mask, window, plan.walker)
 
 
 def _as_fields(displacement: torch.Tensor) -> npt.NDArray[np.float32]:

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from follow_your_click.gait import Walker
 from follow_your_click.heads import Head
 from follow_your_click.pace import pace
 from follow_your_click.presets import Preset
@@ -74,6 +75,7 @@ class RegionPlan:
         window_strength: the same motion in px per frame at 256 px of the window, as the model is told.
         head: the head of what was selected, which alone moves: its mask is the region's.
         joint: x, y in the photo's pixels, about which a limb swings; None for what does not.
+        walker: how it walks; None for what does not.
     """
 
     index: int
@@ -85,6 +87,7 @@ class RegionPlan:
     reading: PromptReading | None = None
     head: Head | None = None
     joint: tuple[float, float] | None = None
+    walker: Walker | None = None
 
     @property
     def in_place(self) -> bool:
@@ -158,10 +161,11 @@ def plan_regions(
     num_frames: int,
     heads: Sequence[Head | None] | None = None,
     joints: Sequence[tuple[float, float] | None] | None = None,
+    walkers: Sequence[Walker | None] | None = None,
 ) -> list[RegionPlan]:
     """A window and strengths for each region by itself.
 
-    `shape` is the photo's (H, W), `heads` those that move alone, `joints` what limbs swing about.
+    `shape` is the photo's (H, W), `heads` those that move alone, `joints` what limbs swing about, `walkers` what walks.
 
     The window has room for an object that travels in a straight line at the asked strength. Where none is asked
     for, it is what the motion has by itself (`Preset.own_strength`), more or less by the prompt's words (`pace`).
@@ -169,8 +173,9 @@ def plan_regions(
     plans = []
     heads = [None] * len(regions) if heads is None else heads
     joints = [None] * len(regions) if joints is None else joints
-    for index, (region, mask, reading, head, joint) in enumerate(
-        zip(regions, masks, readings, heads, joints, strict=True)
+    walkers = [None] * len(regions) if walkers is None else walkers
+    for index, (region, mask, reading, head, joint, walker) in enumerate(
+        zip(regions, masks, readings, heads, joints, walkers, strict=True)
     ):
         own = preset.own_strength(reading.families if reading else ()) * pace(region.prompt)
         if head is not None and reading is not None:
@@ -192,7 +197,9 @@ def plan_regions(
         scale = min(shape) / window.side
         told = own if region.strength is None else _limited(region.strength, preset, scale)
         plans.append(
-            RegionPlan(index, region, mask, window, told / scale, told, reading, head, joint)
+            RegionPlan(
+                index, region, mask, window, told / scale, told, reading, head, joint, walker
+            )
         )
     return plans
 

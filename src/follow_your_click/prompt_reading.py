@@ -4,7 +4,7 @@ A free wording is read as the motions that it asks for, and the network is told 
 wording: what it shows is then what a person was told it would, and a rare word can only be misread, not half understood.
 
 Travel without a side ("drive", "swim") goes to where the photo has more room: photographers leave it in front of what
-moves, and there the object does not leave the picture.
+moves, and there the object does not leave the picture. What walks goes where its head is.
 """
 
 from __future__ import annotations
@@ -45,6 +45,12 @@ _NO_JOINT = re.compile(
 _OPEN = {"translate_left": "translate_right", "drift_left": "drift_right"}
 """What travel is read as that names no side, and what it is on the other side."""
 _SIDED = re.compile(r"\b(left|right|east|west)", re.IGNORECASE)
+WALKS = re.compile(
+    r"\b((walk|stroll|march|gallop|canter|sprint|prowl|sneak|crawl|creep|saunter|wander|trudg|waddl|strid|ambl|hik|tiptoe)(e|es|s|ed|ing)?"
+    r"|(run|trot|jog|step|strut)(s|ning|ting|ging|ping)?|(scurr|hurr)(y|ies|ying)|cross(es|ing)? the (street|road))\b",
+    re.IGNORECASE,
+)
+"""What is done on legs: `gait` moves them, and who has a head goes where it is."""
 _TRAVELS = ("translate", "drift", "fall", "rise")  # of which nothing does two at once
 _OF_A_HEAD = frozenset({"nod", "turn"})
 _AND = " and "
@@ -104,7 +110,7 @@ def read_prompt(
 ) -> PromptReading | None:
     """What a text encoder takes a prompt for; None of one that names no motions, such as CLIP's.
 
-    `room`: the side to which travel goes that names none.
+    `room`: the side to which travel goes that names none, see `wider_side` and `gait.side_ahead`.
     """
     if not _names(text_encoder):
         return None
@@ -137,9 +143,8 @@ def in_words(
     other = read_prompt(text_encoder, tokenizer, prompt, room="right")
     motions = reading.motions
     if other is not None and other.motions != motions:
-        motions = tuple(
-            re.sub("^(move|drift) left$", r"\1 to where there is room", m) for m in motions
-        )
+        where = "it looks, or there is room" if WALKS.search(prompt) else "there is room"
+        motions = tuple(re.sub("^(move|drift) left$", rf"\1 to where {where}", m) for m in motions)
     alone = ", of a clicked part alone" if named_part(prompt) else ""
     if reading.of_a_head:
         alone = ", the head alone if it has one"

@@ -4,7 +4,7 @@ Axes: L frames, H W photo rows and columns, h w rows and columns of the changed 
 pixels.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
@@ -38,13 +38,15 @@ from follow_your_click.rendering.grid import (
     grid_photo,
     ring_taper,
     smoothstep,
+    warp,
 )
 from follow_your_click.rendering.layers import Layers, carried_layers, read_layers
-from follow_your_click.rendering.matte import Matte, beyond_border, cut_matte
+from follow_your_click.rendering.matte import RINGING, Matte, beyond_border, cut_matte
 from follow_your_click.rendering.motion import (
     ObjectMotion,
     measure_motion,
     noise_floor,
+    on_grid,
     stated_motion,
 )
 
@@ -83,19 +85,45 @@ class Rendered:
     alpha: UInt8Array
 
 
+@dataclass(frozen=True, eq=False)
+class MovingPart:
+    """A part of an object that moves by itself.
+
+    Attributes:
+        share: float32 (h, w), 0 ... 1, at the positions of the window: how far it is this part, where it is the object. Parts that
+            are joined share what is at the joint, or a gap shows there.
+        displacement: float32 (L, h, w, 2), as the object's.
+    """
+
+    share: Float32Array
+    displacement: Float32Array
+
+
+@dataclass(frozen=True)
+class _Cover:
+    """Where a part of the object is, and how it moves.
+
+    `alpha` and `reach` as the matte's, see `beyond_border`; `boxes`: frame by frame, out of which neither gets.
+    """
+
+    alpha: tuple[Float32Array, tuple[int, int]]
+    reach: tuple[Float32Array, tuple[int, int]]
+    motion: ObjectMotion
+    boxes: Sequence[Box]
+
+
 @dataclass(frozen=True)
 class _Source:
     """The photo pixels that a patch is made from, once per clip.
 
-    `matte` starts at photo pixel (x0, y0) and reaches as far as any displacement, but not beyond the photo; `alpha` and
-    `reach` are its own, see `beyond_border`; `background` fills the box, None where what is around comes along.
+    `matte` starts at photo pixel (x0, y0) and reaches as far as any displacement, but not beyond the photo; `covers` are the
+    object's parts, the lowest first; `background` fills the box, None where what is around comes along.
     """
 
     x0: int
     y0: int
     matte: Matte
-    alpha: tuple[Float32Array, tuple[int, int]]
-    reach: tuple[Float32Array, tuple[int, int]]
+    covers: tuple[_Cover, ...]
     box: Box
     background: UInt8Array | None
 
@@ -107,6 +135,7 @@ def render(
     generated: UInt8Array,
     displacement: Float32Array | None = None,
     *,
+    parts: Sequence[MovingPart] = (),
     in_place: bool = False,
     fixed: BoolArray | None = None,
     on_frame: OnFrame | None = None,
@@ -120,6 +149,7 @@ def render(
         generated: uint8 (L, m, m, 3), the model's frames of that window; frame 0 shows the photo.
         displacement: float32 (L, h, w, 2), the motion that the model states: from each place to where it came
             from in frame 0, (x, y) in shares of the window. None: the motion is measured in the frames.
+        parts: what the object consists of where not all of it moves as stated, the lowest first; it is never in place then.
         in_place: the object stays where it is, so that a stated motion takes along what is around it, as a short one does anyway;
             see `elastic`.
         fixed: bool (H, W), what of the photo does not come along then.
@@ -147,7 +177,7 @@ def render(
     elastic = False
     if displacement is not None:
         motion = stated_motion(displacement, taper)
-        elastic = in_place or longest_way(motion, coarse_mask) <= SHORT
+        elastic = not parts and (in_place or longest_way(motion, coarse_mask) <= SHORT)
         if elastic:
             motion = _in_place(motion, coarse_mask, plan, shape, fixed)
         layers = carried_layers(_stirred(motion) if elastic else coarse_mask, motion)
@@ -158,11 +188,20 @@ def render(
         layers = read_layers(frames, full_photo, coarse_mask, inside, motion, noise=noise)
     if motion.still:
         return _still(photo, mask, coarse_mask, grid, len(frames))
+    shares = [on_grid(part.share) for part in parts] or [np.ones_like(coarse_mask)]
+    motions = [stated_motion(part.displacement, taper) for part in parts] or [motion]
+    moved = [
+        [warp(coarse_mask * share, field) for field in each.backward]
+        for share, each in zip(shares, motions, strict=True)
+    ]
+    if parts:
+        # What generated frames show of the object may be either: as a whole, or in parts.
+        layers = replace(layers, moved=list(np.max([layers.moved, *moved], axis=0)))
     touched = np.max([coarse_mask, *layers.moved], axis=0) > 0.004
     box = grid.box_of(touched, shape)
     if box is None:
         return _still(photo, mask, coarse_mask, grid, len(frames))
-    left, top, matte = _cut_source(photo, mask, grid, box, motion, on_step)
+    left, top, matte = _cut_source(photo, mask, grid, box, motions, on_step)
     on_step()
     behind = None
     if elastic:
@@ -180,8 +219,16 @@ def render(
         on_step()
     far = left + matte.alpha.shape[1] == shape[1], top + matte.alpha.shape[0] == shape[0]
     at_border = (left == 0, top == 0, *far)
-    alpha, reach = (beyond_border(cover, at_border) for cover in (matte.alpha, matte.reach))
-    source = _Source(left, top, matte, alpha, reach, box, behind)
+    area = (left, top, left + matte.alpha.shape[1], top + matte.alpha.shape[0])
+    covers = []
+    for share, each, places in zip(shares, motions, moved, strict=True):
+        own = grid.upsample(share, area, cv2.INTER_LINEAR)
+        alpha, reach = (beyond_border(of * own, at_border) for of in (matte.alpha, matte.reach))
+        boxes = [
+            _around(grid.box_of(place > 0.004, shape), box) if parts else box for place in places
+        ]
+        covers.append(_Cover(alpha, reach, each, boxes))
+    source = _Source(left, top, matte, tuple(covers), box, behind)
     return _compose_all(photo, grid, source, motion, layers, on_frame)
 
 
@@ -195,6 +242,16 @@ def _in_place(
     """A stated motion of an object (g, g) and of what is around it in a photo (H, W), but for what is fixed there (H, W)."""
     there = None if fixed is None else grid_mask(fixed.astype(np.float32), plan) > 0.5
     return held_at_border(with_surroundings(motion, mask, there), plan, shape)
+
+
+def _around(part: Box | None, whole: Box) -> Box:
+    """A box and what of the object's rim may lie around it, within another box; an empty one for none."""
+    if part is None:
+        return (*whole[:2], *whole[:2])
+    rim = EDGE_PIXELS[1] + RINGING + 2
+    low = [max(own - rim, least) for own, least in zip(part[:2], whole[:2], strict=True)]
+    high = [min(own + rim, most) for own, most in zip(part[2:], whole[2:], strict=True)]
+    return (low[0], low[1], high[0], high[1])
 
 
 def _stirred(motion: ObjectMotion) -> Float32Array:
@@ -254,12 +311,13 @@ def _cut_source(
     mask: MaskArray,
     grid: Grid,
     box: Box,
-    motion: ObjectMotion,
+    motions: Sequence[ObjectMotion],
     on_step: Callable[[], None],
 ) -> tuple[int, int, Matte]:
     """The matte of the box and of all that a displacement can reach, and its first pixel (x, y)."""
     height, width = mask.shape
-    longest = max(float(np.abs(field).max()) for field in motion.backward) * grid.cell
+    fields = [field for motion in motions for field in motion.backward]
+    longest = max(float(np.abs(field).max()) for field in fields) * grid.cell
     margin = int(np.ceil(longest)) + 8
     left, top = max(box[0] - margin, 0), max(box[1] - margin, 0)
     right, bottom = min(box[2] + margin, width), min(box[3] + margin, height)
@@ -333,26 +391,39 @@ def _compose(
     left, top, right, bottom = strip
     here = np.s_[top - source.y0 : bottom - source.y0, left - source.x0 : right - source.x0]
     still = photo[top:bottom, left:right].astype(np.float32)
-    flow = grid.upsample(motion.backward[index], strip, cv2.INTER_LINEAR) * grid.cell
-    x = flow[..., 0] + np.arange(left - source.x0, right - source.x0, dtype=np.float32)
-    y = flow[..., 1] + np.arange(top - source.y0, bottom - source.y0, dtype=np.float32)[:, None]
     matte, box = source.matte, source.box
-    carried = cv2.remap(
-        matte.colours, x, y, cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REFLECT_101
-    ).astype(np.float32)
-    cover = _moved(source.alpha, x, y)
+    columns = np.arange(left - source.x0, right - source.x0, dtype=np.float32)
+    rows = np.arange(top - source.y0, bottom - source.y0, dtype=np.float32)[:, None]
+    flow = grid.upsample(motion.backward[index], strip, cv2.INTER_LINEAR) * grid.cell
     original = matte.alpha[here]
     presence = layers.presence[index]
+    shown = np.ones_like(original)
     if presence.min() < 1:
-        shown = grid.upsample(presence, strip, cv2.INTER_LINEAR)
-        cover = cover * (1 - (1 - shown) * (1 - original))
-    composed = carried
-    if source.background is not None:
+        shown = 1 - (1 - grid.upsample(presence, strip, cv2.INTER_LINEAR)) * (1 - original)
+    carried: list[tuple[tuple[slice, slice], Float32Array, Float32Array]] = []
+    reach, cover = np.zeros_like(original), np.zeros_like(original)
+    for part in source.covers:
+        within = _meeting(strip, part.boxes[index])
+        if within is None:
+            continue
+        inner = np.s_[within[1] - top : within[3] - top, within[0] - left : within[2] - left]
+        own = grid.upsample(part.motion.backward[index], within, cv2.INTER_LINEAR) * grid.cell
+        x, y = own[..., 0] + columns[inner[1]], own[..., 1] + rows[inner[0]]
+        pixels = cv2.remap(
+            matte.colours, x, y, cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REFLECT_101
+        ).astype(np.float32)
+        covered = _moved(part.alpha, x, y) * shown[inner]
+        carried.append((inner, pixels, covered))
+        cover[inner] = np.maximum(cover[inner], covered)
+        reach[inner] = np.maximum(reach[inner], _moved(part.reach, x, y))
+    if source.background is None:
+        composed = carried[0][1]
+    else:
         area = np.s_[top - box[1] : bottom - box[1], left - box[0] : right - box[0]]
-        reach = _moved(source.reach, x, y)
         freed = np.maximum(matte.rim[here], matte.reach[here] * (1 - reach))
-        behind = still + freed[..., None] * (source.background[area] - still)
-        composed = behind + cover[..., None] * (carried - behind)
+        composed = still + freed[..., None] * (source.background[area] - still)
+        for inner, pixels, covered in carried:
+            composed[inner] += covered[..., None] * (pixels - composed[inner])
     repaint, share = layers.repaint[index], layers.unexplained[index]
     if repaint is not None and share is not None:
         painted = grid.upsample(repaint, strip, cv2.INTER_CUBIC)
@@ -362,6 +433,13 @@ def _compose(
     result = still + gate[..., None] * (composed - still)
     shown = original + gate * (cover - original)
     return np.asarray(np.clip(np.rint(result), 0, 255), np.uint8), _levels(shown)
+
+
+def _meeting(one: Box, other: Box) -> Box | None:
+    """What two boxes share."""
+    left, top = max(one[0], other[0]), max(one[1], other[1])
+    right, bottom = min(one[2], other[2]), min(one[3], other[3])
+    return (left, top, right, bottom) if left < right and top < bottom else None
 
 
 def _moved(

@@ -76,13 +76,18 @@ def stated_motion(displacement: Float32Array, taper: Float32Array) -> ObjectMoti
         displacement: float32 (L, h, w, 2), from each place to where it came from in frame 0, in shares of the window.
         taper: float32 (g, g), factor on the motion (0 at the outer end of the ring).
     """
-    ring = ((RING_CELLS,) * 2, (RING_CELLS,) * 2, (0, 0))
-    fields = []
-    for field in displacement * np.float32(WINDOW_CELLS):
-        fine = cv2.resize(field, (WINDOW_CELLS, WINDOW_CELLS), interpolation=cv2.INTER_CUBIC)
-        fields.append(np.asarray(np.pad(fine, ring, mode="edge") * taper[..., None], np.float32))
+    fields = [
+        on_grid(field * np.float32(WINDOW_CELLS)) * taper[..., None] for field in displacement
+    ]
     fields[0] = np.zeros_like(fields[0])
     return ObjectMotion(fields)
+
+
+def on_grid(field: Float32Array) -> Float32Array:
+    """What is given at the positions (h, w) or (h, w, 2) of a window, on the grid: (g, g) or (g, g, 2), edges repeated in the ring."""
+    fine = cv2.resize(field, (WINDOW_CELLS, WINDOW_CELLS), interpolation=cv2.INTER_CUBIC)
+    ring = ((RING_CELLS,) * 2, (RING_CELLS,) * 2, (0, 0))
+    return np.asarray(np.pad(fine, ring[: fine.ndim], mode="edge"), np.float32)
 
 
 def measure_motion(
