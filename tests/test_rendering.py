@@ -448,7 +448,7 @@ def test_parts_that_go_alike_are_one_thing() -> None:
     _, whole = _parts_of_a_disc(25)
     _, parts = _parts_of_a_disc(25, 25)
     differ = np.abs(whole.astype(int) - parts).max(axis=2)
-    assert differ[:78].mean() < 0.5 and differ[83:].mean() < 0.5, "but for the seam"
+    assert differ[:78].mean() < 1 and differ[83:].mean() < 1, "but for the seam"
 
 
 def test_each_part_goes_its_own_way_over_one_background() -> None:

@@ -5,7 +5,8 @@ what these pieces put there, again and again, from coarse to fine (Wexler, Shech
 going soft: pieces are compared by how busy they are too (Newson et al. 2014, section 3.2), else a blur finds a blur; and
 neighbours share an offset where it fits nearly as well, so that stretches of texture stay whole. A third keeps it from showing: what
 pieces say of the changes from cell to cell counts, more than what they say of the colours (Darabi et al. 2012), so that those
-from a darker or a lighter place join what is around without a rim.
+from a darker or a lighter place join what is around without a rim. What was found in the coarse is settled before it is made fine: few
+offsets are to do for all places (`shift_map`), for the best for each alone show one small piece again and again, as a mesh.
 
 Axes: n rows and columns, C = 3 colours and 2 of busyness, N places, D values of a piece.
 """
@@ -22,6 +23,15 @@ from scipy.sparse import coo_array, eye_array
 from scipy.sparse.linalg import factorized
 
 from follow_your_click.rendering.grid import Float32Array, fill
+from follow_your_click.rendering.shift_map import (
+    AS_FILLED,
+    AS_KNOWN,
+    IMPOSSIBLE,
+    MOST,
+    chosen,
+    most_common,
+    repeats,
+)
 
 BoolArray = npt.NDArray[np.bool_]
 IntArray = npt.NDArray[np.intp]
@@ -38,6 +48,7 @@ BUSYNESS = 4.0  # weight of the mean change per pixel against a grey level
 BUSY_REACH = 2.5  # standard deviation of that mean
 HELD = 0.01  # weight of the colours that pieces say against that of the changes from cell to cell
 UNSHADED = 0.5  # share of a piece's mean colour that does not count when pieces are compared
+NEAR = 0.2  # of the picture's side: how far around the hole is looked for how it repeats itself
 # A piece takes its neighbour's offset up to so many times its own squared difference, and so much more (grey levels squared).
 SHARED_RATIO, SHARED_SLACK = 1.4, 6.0
 
@@ -92,6 +103,8 @@ def fill_hole(
         for _ in range(rounds):
             level.match()
             level.mix()
+        if rounds:
+            level.settle()
     if level is None or level.side < len(image):
         nothing = np.zeros((0, 2), np.intp)
         return Filled(image, nothing, nothing, np.zeros(0, np.float32))
@@ -152,6 +165,45 @@ class _Level:
             offer = np.where((number >= 0)[:, None], self.offsets[number], self.offsets)
             self._share(queries, offer)
 
+    def settle(self) -> None:
+        """Let few offsets do for all places, and make the hole what they say: the best for each alone repeat one small piece."""
+        offers = np.unique(
+            np.concatenate([self._repeats(), most_common(self.offsets, self.side)]), axis=0
+        )
+        if not len(offers):
+            return
+        x, y = (self.places[:, None] + offers).transpose(2, 0, 1)
+        numbers = self._number_at(x, y)
+        queries = self._queries()
+        unlike = np.stack(
+            [_difference(queries, self.pieces[number]) for number in numbers.T], axis=1
+        )
+        across, down = self.places.T
+        weight = np.where(self.changing[down, across], AS_FILLED, AS_KNOWN)
+        costs = np.minimum(unlike, MOST) * weight[:, None]
+        costs = np.where(numbers >= 0, costs, IMPOSSIBLE).astype(np.float32)
+        last = self.side - 1
+        colours = self.known[np.clip(y, 0, last), np.clip(x, 0, last), :3]
+        pairs = []
+        for step_y, step_x in ((0, 1), (1, 0)):
+            other = self.place_at[down + 1 + step_y, across + 1 + step_x]
+            one = np.flatnonzero(other >= 0)
+            pairs.append(np.stack([one, other[one]], axis=1))
+        taken = chosen(costs, colours, np.concatenate(pairs))
+        of_each = np.arange(len(taken)), taken
+        possible = numbers[of_each] >= 0
+        self.offsets = np.where(possible[:, None], offers[taken], self.offsets)
+        self.differences = np.where(possible, unlike[of_each], self.differences)
+        self.mix()
+
+    def _repeats(self) -> IntArray:
+        """Offsets (L, 2) at which what is near the hole repeats itself."""
+        hole = np.ones((self.side, self.side), np.uint8)
+        hole[self.places[:, 1], self.places[:, 0]] = 0
+        away = cv2.distanceTransform(hole, cv2.DIST_L2, 3)
+        x, y = self.piece_places.T
+        return repeats(self.pieces, self.piece_places, away[y, x] < NEAR * self.side, self.side)
+
     def mix(self) -> None:
         """Make the hole the mean of what all pieces that reach there say, the likely ones first."""
         if not self.changing.any():
@@ -184,11 +236,15 @@ class _Level:
     def _queries(self) -> Float32Array:
         return np.asarray((_pieces(self.features, self.places) - self.mean) @ self.axes, np.float32)
 
+    def _number_at(self, x: IntArray, y: IntArray) -> IntArray:
+        """The numbers of the pieces at places, -1 where there is none."""
+        inside = (x >= 0) & (x < self.side) & (y >= 0) & (y < self.side)
+        found: IntArray = self.piece_at[np.where(inside, y, -1) + 1, np.where(inside, x, -1) + 1]
+        return found
+
     def _share(self, queries: Float32Array, offer: IntArray, *, at_any_price: bool = False) -> None:
         """Take the offered offsets (N, 2) where they lead to whole pieces that are nearly as good as what is there."""
-        x, y = (self.places + offer).T
-        inside = (x >= 0) & (x < self.side) & (y >= 0) & (y < self.side)
-        number = self.piece_at[np.where(inside, y, -1) + 1, np.where(inside, x, -1) + 1]
+        number = self._number_at(*(self.places + offer).T)
         differences = _difference(queries, self.pieces[number])
         enough = SHARED_RATIO * self.differences + SHARED_SLACK
         taken = (number >= 0) & (at_any_price | (differences < enough))
