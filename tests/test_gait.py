@@ -119,6 +119,18 @@ def test_what_has_no_two_legs_goes_as_a_whole(legs: tuple[tuple[int, int], ...])
     assert not find_legs(np.zeros((SIDE, SIDE), np.bool_))
 
 
+def test_who_has_a_head_and_no_legs_to_be_seen_rocks_from_foot_to_foot() -> None:
+    bird = _animal()
+    head = Head(np.zeros((SIDE, SIDE), np.float32), (180, 90))
+    (whole,) = walking(_going(3.0), bird.astype(np.float32), WINDOW, Walker(head, nears=False))
+    assert np.array_equal(_shown([whole], bird, 0), bird)
+    own = (whole.displacement - cv2.resize(_going(3.0)[0], (SIDE, SIDE))) * SIDE
+    own[..., 0] += 3.0 * np.arange(FRAMES)[:, None, None]
+    top, foot = own[:, 80, 125], own[:, 129, 125]
+    assert np.ptp(top[:, 0]) > 2 > 0.5 > np.ptp(foot[:, 0])
+    assert (foot[:, 1] > -0.1).all() and 0.5 < foot[:, 1].max() < 3, "it is lifted, and never sinks"
+
+
 def test_the_photo_shows_the_first_frame_and_the_body_goes_as_stated() -> None:
     parts = _walk(FOUR)
     assert len(parts) == 5

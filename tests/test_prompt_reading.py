@@ -189,3 +189,26 @@ def photo_and_mask():
     mask = np.zeros((64, 96), np.bool_)
     mask[20:40, 30:60] = True
     return photo, mask
+
+
+@pytest.mark.parametrize(
+    ("prompt", "motions"),
+    [
+        ("the rabbit hops to the left", ("move left", "bounce")),
+        ("jumps to the right", ("move right", "bounce")),
+        ("bounces away", ("move left", "bounce")),
+        ("waddles off", ("move left", "rock")),
+        ("runs to the right", ("move right",)),
+        ("hops up and down", ("bounce",)),
+        ("bounces left and right", ("bounce",)),
+        ("jumps for joy", ("jump",)),
+        ("leaps over the fence", ("jump",)),
+        ("walks on the spot", ("bounce",)),
+    ],
+)
+def test_what_is_done_on_legs_and_with_a_way_goes_somewhere(
+    prompt: str, motions: tuple[str, ...]
+) -> None:
+    pipeline = Animator.from_pretrained("mini", device="cpu").pipeline
+    reading = read_prompt(pipeline.text_encoder, pipeline.tokenizer, prompt)
+    assert reading is not None and reading.motions == motions

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from follow_your_click.heads import Head, HeadFinder
 from follow_your_click.legs import Bools, Leg, find_legs
-from follow_your_click.prompt_reading import WALKS, PromptReading, wider_side
+from follow_your_click.prompt_reading import WALKS, PromptReading, goes_ahead, wider_side
 from follow_your_click.region import Region
 from follow_your_click.rendering import CropPlan, MovingPart
 from follow_your_click.rendering.grid import smoothstep
@@ -37,6 +37,8 @@ LIFT = 0.14  # of a leg's length, by which it gets shorter as it goes ahead
 BOB = 0.03  # of a leg's length, by which the body is higher while its legs pass each other
 RAMP = 0.35  # of a leg's length, within which it bends at the hip
 OVERLAP = 0.12  # of a leg's length, that belongs to the body too
+# Of what walks and whose legs are not seen: radians to each side, of its height up, and frames of a step.
+ROCK, WADDLE, STEP_FRAMES = 0.035, 0.02, 5.0
 TURNS = 4  # rounds of finding where a place of a leg came from
 
 
@@ -54,9 +56,11 @@ def leading_heads(
     masks: Sequence[npt.NDArray[np.float32]],
     find_heads: HeadFinder,
 ) -> list[Head | None]:
-    """The heads of those regions (H, W) whose prompts speak of walking, which say where they go; None for all others."""
-    walk = [WALKS.search(region.prompt) is not None for region in regions]
-    asked = [mask if walks else None for mask, walks in zip(masks, walk, strict=True)]
+    """The heads of those regions (H, W) whose prompts speak of walking or the like, which say where they go; None for all others."""
+    asked = [
+        mask if goes_ahead(region.prompt) else None
+        for mask, region in zip(masks, regions, strict=True)
+    ]
     return find_heads(photo, asked, [region.only_click for region in regions])
 
 
@@ -113,10 +117,11 @@ def walking(
     window: CropPlan,
     walker: Walker,
 ) -> list[MovingPart]:
-    """The legs and the body of what walks, lowest first; nothing where no leg is seen.
+    """The legs and the body of what walks, lowest first; where no two legs are seen, all of what has a head, else nothing.
 
     A leg turns about its hip, one of a pair ahead while the other goes back, as fast as the thing goes, so that the foot that
-    goes back stays where it is on the ground. Networks slide things along as they are.
+    goes back stays where it is on the ground. Networks slide things along as they are. What has no legs to be seen rocks from
+    foot to foot.
 
     Args:
         displacement: float32 (L, h, w, 2), what is stated of the thing: from each position to where it came from, (x, y) in shares of
@@ -127,10 +132,13 @@ def walking(
     thing = _in_window(mask, window)
     head = None if walker.head is None else _in_window(walker.head.mask, window)
     legs = find_legs(thing, head)
-    if len(legs) < FEWEST:
+    if len(legs) < FEWEST and walker.head is None:
         return []
     size, frames = thing.shape, len(displacement)
     came_from = np.stack([cv2.resize(f, size, interpolation=cv2.INTER_CUBIC) for f in displacement])
+    if len(legs) < FEWEST:
+        whole = np.ones(size, np.bool_)
+        return [_part(whole, came_from, *_from_foot_to_foot(thing, frames))]
     goes = (
         0.0
         if walker.nears
@@ -228,6 +236,20 @@ def _swung(leg: Leg, step: _Step) -> npt.NDArray[np.float32]:
             down = (sine * to_right + cosine * to_down) / (1 - lift * np.sqrt(along))
         field[..., 0], field[..., 1] = across - to_right, down - to_down
     return fields
+
+
+def _from_foot_to_foot(thing: Bools, frames: int) -> tuple[npt.NDArray[np.float32], Floats]:
+    """How a thing (n, n) rocks on its lowest row as it walks, see `_swung`, and how far it is lifted on each step (L,)."""
+    rows, columns = np.nonzero(thing)
+    x, y = _places(thing.shape)
+    to_right, to_down = x - np.float32(columns.mean()), y - np.float32(rows.max())
+    step = np.pi * np.arange(frames) / STEP_FRAMES
+    angles = (ROCK * np.sin(step)).astype(np.float32)[:, None, None]
+    cosine, sine = np.cos(angles), np.sin(angles)
+    before = cosine * to_right + sine * to_down, cosine * to_down - sine * to_right
+    fields = np.stack([before[0] - to_right, before[1] - to_down], axis=3)
+    height = float(np.ptp(rows)) + 1
+    return fields, WADDLE * height * np.abs(np.sin(step))
 
 
 def _territories(legs: Sequence[Bools], thing: Bools) -> list[Bools]:

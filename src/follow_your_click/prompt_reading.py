@@ -4,7 +4,7 @@ A free wording is read as the motions that it asks for, and the network is told 
 wording: what it shows is then what a person was told it would, and a rare word can only be misread, not half understood.
 
 Travel without a side ("drive", "swim") goes to where the photo has more room: photographers leave it in front of what
-moves, and there the object does not leave the picture. What walks goes where its head is.
+moves, and there the object does not leave the picture. What walks or hops goes where its head is.
 """
 
 from __future__ import annotations
@@ -50,7 +50,16 @@ WALKS = re.compile(
     r"|(run|trot|jog|step|strut)(s|ning|ting|ging|ping)?|(scurr|hurr)(y|ies|ying)|cross(es|ing)? the (street|road))\b",
     re.IGNORECASE,
 )
-"""What is done on legs: `gait` moves them, and who has a head goes where it is."""
+"""What is done on legs: `gait` moves them."""
+HOPS = re.compile(
+    r"\b(hop(s|ped|ping)?|(bounc|bound|leap|jump|skip)(e|es|s|ed|ing|ping|ped)?)\b", re.IGNORECASE
+)
+"""What is done in leaps: with a way to go, it is both."""
+_ONWARDS = re.compile(
+    r"\b(left|right)(wards?)?\b|\b(away|along|across|ahead|past|forwards?|onwards?|off (to|in|into|towards?))\b",
+    re.IGNORECASE,
+)
+"""What says that something goes somewhere."""
 _TRAVELS = ("translate", "drift", "fall", "rise")  # of which nothing does two at once
 _OF_A_HEAD = frozenset({"nod", "turn"})
 _AND = " and "
@@ -115,9 +124,31 @@ def read_prompt(
     if not _names(text_encoder):
         return None
     asked, understood = _asked(text_encoder, tokenizer, prompt)
+    asked = _on_its_way(prompt, asked)
     if room == "right" and not _SIDED.search(prompt):
         asked = [_OPEN.get(motion, motion) for motion in asked]
     return PromptReading(tuple(asked), understood)
+
+
+def goes_ahead(prompt: str) -> bool:
+    """Whether a prompt speaks of what people and animals do in the direction in which they look."""
+    return any(words.search(prompt) for words in (WALKS, HOPS))
+
+
+def _on_its_way(prompt: str, asked: list[str]) -> list[str]:
+    """The motions, and that it goes somewhere where what is done on legs and which way was read as one of the two."""
+    hops = HOPS.search(prompt) is not None
+    somewhere = _ONWARDS.search(prompt) or (
+        not hops and re.search(r"\boff\b", prompt, re.IGNORECASE)
+    )
+    if not (goes_ahead(prompt) and somewhere) or _NO_JOINT.search(prompt):
+        return asked
+    travels = [motion for motion in asked if motion.startswith(_TRAVELS)]
+    if travels and not hops:
+        return asked
+    side = "right" if re.search(r"\bright", prompt, re.IGNORECASE) else "left"
+    travel = travels[0] if travels else f"translate_{side}"
+    return [travel, "bounce" if hops else asked[0]]
 
 
 def plain_words(motion: str) -> str:
@@ -143,7 +174,7 @@ def in_words(
     other = read_prompt(text_encoder, tokenizer, prompt, room="right")
     motions = reading.motions
     if other is not None and other.motions != motions:
-        where = "it looks, or there is room" if WALKS.search(prompt) else "there is room"
+        where = "it looks, or there is room" if goes_ahead(prompt) else "there is room"
         motions = tuple(re.sub("^(move|drift) left$", rf"\1 to where {where}", m) for m in motions)
     alone = ", of a clicked part alone" if named_part(prompt) else ""
     if reading.of_a_head:
