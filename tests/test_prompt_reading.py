@@ -199,6 +199,8 @@ def photo_and_mask():
         ("bounces away", ("move left", "bounce")),
         ("waddles off", ("move left", "rock")),
         ("runs to the right", ("move right",)),
+        ("waddle forward a tiny bit", ("grow",)),
+        ("creep slowly forward, to the right", ("move right",)),
         ("hops up and down", ("bounce",)),
         ("bounces left and right", ("bounce",)),
         ("jumps for joy", ("jump",)),

@@ -62,6 +62,7 @@ _ONWARDS = re.compile(
 """What says that something goes somewhere."""
 _TRAVELS = ("translate", "drift", "fall", "rise")  # of which nothing does two at once
 _OF_A_HEAD = frozenset({"nod", "turn"})
+_NEARER = frozenset({"grow", "shrink"})
 _AND = " and "
 _SAID = {"translate": "move", "turn": "turn the head", "still": "stay still"}
 
@@ -144,11 +145,16 @@ def _on_its_way(prompt: str, asked: list[str]) -> list[str]:
     if not (goes_ahead(prompt) and somewhere) or _NO_JOINT.search(prompt):
         return asked
     travels = [motion for motion in asked if motion.startswith(_TRAVELS)]
+    sided = _SIDED.search(prompt) is not None
+    if set(asked) <= _NEARER and not sided:
+        return asked  # ahead is towards who looks at it
     if travels and not hops:
-        return asked
+        return [motion for motion in asked if not (sided and motion in _NEARER)]
     side = "right" if re.search(r"\bright", prompt, re.IGNORECASE) else "left"
     travel = travels[0] if travels else f"translate_{side}"
-    return [travel, "bounce" if hops else asked[0]]
+    if hops:
+        return [travel, "bounce"]
+    return [travel] if set(asked) <= _NEARER else [travel, asked[0]]
 
 
 def plain_words(motion: str) -> str:
