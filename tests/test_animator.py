@@ -478,6 +478,24 @@ def test_a_nod_without_a_head_goes_down_where_it_falls_short(family: str) -> Non
     assert made is not None and (made[1, 8, 8, 1] < -0.02) == (family == "nod")
 
 
+def test_a_nod_upwards_goes_where_a_nod_comes_from() -> None:
+    window = CropPlan(0, 0, 64, 64)
+    flower = np.zeros((64, 64), np.float32)
+    flower[20:44, 20:44] = 1
+    fields = np.zeros((4, 16, 16, 2), np.float32)
+    fields[1:3, :, :, 1] = -0.01
+    made = []
+    for upwards in (False, True):
+        reading = PromptReading(("nod",), understood=True, upwards=upwards)
+        plan = RegionPlan(
+            0, Region(flower > 0, prompt="look up"), flower, window, 4.0, 4.0, reading
+        )
+        stated = _stated(fields, plan, window)
+        assert stated is not None
+        made.append(stated)
+    assert np.allclose(made[0], -made[1]) and made[0][1, 8, 8, 1] < -0.02
+
+
 def test_what_is_stated_of_a_limb_becomes_a_swing() -> None:
     window = CropPlan(0, 0, 64, 64)
     limb = np.zeros((64, 64), np.float32)

@@ -53,6 +53,31 @@ def test_what_is_all_that_was_found_joins_nothing() -> None:
     assert joint_of(np.zeros_like(TAIL), BODY) is None
 
 
+@pytest.mark.parametrize(
+    ("prompt", "motion", "limb"),
+    [
+        ("tilts its head", "rotate_clockwise", True),
+        ("tilt the head to the side", "rock", True),
+        ("the head moves left", "translate_left", False),
+        ("the wheel turns", "rotate_clockwise", False),
+    ],
+)
+def test_a_head_that_tilts_turns_at_its_neck(prompt: str, motion: str, limb: bool) -> None:
+    region = Region(Click(45, 33), prompt=prompt, granularity="part")
+    assert may_swing(region, PromptReading((motion,), True)) is limb
+
+
+def test_what_tilts_stays_tilted_about_its_joint() -> None:
+    course = np.linspace(0, 0.5, 16)[:, None, None]
+    y, x = np.mgrid[0:SIDE, 0:SIDE] / SIDE
+    to_x, to_y = x - 43 / SIDE, y - 33 / SIDE  # about its own middle, as networks have it
+    fields = np.stack([-course * -to_y, -course * to_x], axis=3) * TAIL[..., None]
+    made = swinging(fields.astype(np.float32), TAIL.astype(np.float32), (28.0, 32.5), WINDOW, 1.0)
+    reach = np.linalg.norm(made[:, 33, 56], axis=1)
+    assert (np.diff(reach) > 0).all() and reach[-1] > 0.05
+    assert np.abs(made[:, 33, 28]).max() < 0.02
+
+
 @pytest.mark.parametrize("side", [-1, 1])
 def test_its_joint_stays_and_its_tip_goes_up_first(side: int) -> None:
     limb = TAIL if side > 0 else TAIL[:, ::-1]

@@ -214,3 +214,25 @@ def test_what_is_done_on_legs_and_with_a_way_goes_somewhere(
     pipeline = Animator.from_pretrained("mini", device="cpu").pipeline
     reading = read_prompt(pipeline.text_encoder, pipeline.tokenizer, prompt)
     assert reading is not None and reading.motions == motions
+
+
+@pytest.mark.parametrize(
+    ("prompt", "motions"),
+    [
+        ("look up", ("lift the head",)),
+        ("raises her head", ("lift the head",)),
+        ("the head goes up", ("lift the head",)),
+        ("looks down", ("nod",)),
+        ("looks up and down", ("nod",)),
+        ("lowers its head", ("nod",)),
+        ("the elephant lifts its trunk", ("move up",)),
+        ("the lid lifts off", ("rise",)),
+        ("drop falls down", ("fall",)),
+    ],
+)
+def test_where_a_head_goes_is_a_nod(prompt: str, motions: tuple[str, ...]) -> None:
+    pipeline = Animator.from_pretrained("mini", device="cpu").pipeline
+    reading = read_prompt(pipeline.text_encoder, pipeline.tokenizer, prompt)
+    assert reading is not None and reading.motions == motions
+    assert reading.upwards == ("lift the head" in motions)
+    assert reading.told == ("nod" if reading.nods else motions[0])

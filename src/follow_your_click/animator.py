@@ -377,6 +377,8 @@ def _stated(
     """What is stated of a region in a window; a head that nods and a limb that swings move in one piece, and what else nods goes down."""
     if displacement is None:
         return None
+    if plan.nods and plan.reading is not None and plan.reading.upwards:
+        displacement = -displacement
     if plan.nods and plan.head is not None:
         return nodding(displacement, plan.head, window, plan.window_strength)
     if plan.nods:

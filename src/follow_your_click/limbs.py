@@ -23,6 +23,8 @@ SWINGERS = word_set(
     "antenna arm branch claw feeler fin finger flipper foot hand handle leaf leg limb neck paw petal pincer tail tentacle thumb"
 )
 SWINGING = frozenset({"sway", "swing", "rock", "shake", "flap", "wave"})
+# What tilts: cut out, it would come off.
+TILTERS, TILTING = word_set("head"), frozenset({"rotate", "rock", "sway"})
 # What goes somewhere by turning, for it stays with its body; but a leg goes up as a whole.
 GOERS = word_set(
     "antenna arm beak claw ear feeler fin finger flipper hand horn jaw neck paw pincer tail tentacle thumb trunk wing"
@@ -48,6 +50,7 @@ def may_swing(region: Region, reading: PromptReading | None) -> bool:
     stays = noun in OF_PLANTS and not COMES_OFF.search(region.prompt.lower())
     goes = noun in GOERS or stays
     can = (SWINGING if noun in SWINGERS else nothing) | (GOING if goes else nothing)
+    can |= TILTING if noun in TILTERS else nothing
     return bool(reading.families) and can.issuperset(reading.families)
 
 

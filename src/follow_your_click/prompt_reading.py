@@ -61,6 +61,18 @@ _ONWARDS = re.compile(
 )
 """What says that something goes somewhere."""
 _TRAVELS = ("translate", "drift", "fall", "rise")  # of which nothing does two at once
+_HEAD_UP = re.compile(
+    r"\b(look|glanc|gaz|peer)(s|es|e|ing)?\b[^,]*\b(up|upwards?)\b|\b(lift|rais)(s|e|es|ing)?\b[^,]*\bhead\b(?! off)"
+    r"|\bhead\b[^,]*\b(up|upwards?|rises|lifts)\b(?! off)",
+    re.IGNORECASE,
+)
+_HEAD_DOWN = re.compile(
+    r"\b(look|glanc|gaz|peer)(s|es|e|ing)?\b[^,]*\b(down|downwards?)\b"
+    r"|\b(lower|drop|hang|bow|dip)(s|ed|ing|ping|ped)?\b[^,]*\bhead\b(?! off)",
+    re.IGNORECASE,
+)
+_DOWN = re.compile(r"\bdown", re.IGNORECASE)
+"""What is done by a nod, for it says where the head goes: travel is not what is meant."""
 _OF_A_HEAD = frozenset({"nod", "turn"})
 _NEARER = frozenset({"grow", "shrink"})
 _AND = " and "
@@ -72,15 +84,20 @@ class PromptReading:
     """asked: names of motions ("translate_left"), the likeliest first; one, or two at once.
 
     understood: False if the prompt asks for nothing that the model can show; `asked` is the one that is nearest to it then.
+    upwards: whether a nod goes up instead of down.
     """
 
     asked: tuple[str, ...]
     understood: bool
+    upwards: bool = False
 
     @property
     def motions(self) -> tuple[str, ...]:
         """As a person says them: "move left"."""
-        return tuple(map(plain_words, self.asked))
+        return tuple(
+            "lift the head" if self.upwards and one == "nod" else plain_words(one)
+            for one in self.asked
+        )
 
     @property
     def families(self) -> tuple[str, ...]:
@@ -100,7 +117,7 @@ class PromptReading:
     @property
     def told(self) -> str:
         """What the model is told instead of the prompt."""
-        return _AND.join(self.motions)
+        return _AND.join(map(plain_words, self.asked))
 
 
 def wider_side(mask: npt.NDArray[np.float32]) -> Literal["left", "right"]:
@@ -126,6 +143,9 @@ def read_prompt(
         return None
     asked, understood = _asked(text_encoder, tokenizer, prompt)
     asked = _on_its_way(prompt, asked)
+    up, down = _HEAD_UP.search(prompt), _HEAD_DOWN.search(prompt)
+    if (up or down) and (set(asked) == {"nod"} or all(one.startswith(_TRAVELS) for one in asked)):
+        return PromptReading(("nod",), True, upwards=up is not None and not _DOWN.search(prompt))
     if room == "right" and not _SIDED.search(prompt):
         asked = [_OPEN.get(motion, motion) for motion in asked]
     return PromptReading(tuple(asked), understood)
