@@ -125,6 +125,8 @@ def test_the_clip_goes_where_there_is_room(photo_and_mask):
         ("drift left", "Read as: drift left"),
         ("float", "Read as: drift to where there is room"),
         ("float to the left", "Read as: drift left"),
+        ("swim", "Read as: drift to where it looks, or there is room"),
+        ("runs", "Read as: move to where it looks, or there is room"),
         ("rise and spin", "Read as: (rise and spin|spin and rise)"),
         ("Rocks back and forth, as though somebody just got up from it.", "Read as: rock"),
         ("thurible going back and forth", "Read as: swing"),

@@ -3,8 +3,8 @@
 A free wording is read as the motions that it asks for, and the network is told these as "drift left and rock", whatever the
 wording: what it shows is then what a person was told it would, and a rare word can only be misread, not half understood.
 
-Travel without a side ("drive", "swim") goes to where the photo has more room: photographers leave it in front of what
-moves, and there the object does not leave the picture. What walks or hops goes where its head is.
+Travel without a side ("drive", "drift") goes to where the photo has more room: photographers leave it in front of what
+moves, and there the object does not leave the picture. What walks, hops, swims or flies goes where its head is.
 """
 
 from __future__ import annotations
@@ -55,6 +55,9 @@ HOPS = re.compile(
     r"\b(hop(s|ped|ping)?|(bounc|bound|leap|jump|skip)(e|es|s|ed|ing|ping|ped)?)\b", re.IGNORECASE
 )
 """What is done in leaps: with a way to go, it is both."""
+_SWIMS = re.compile(
+    r"\b(swim(s|ming)?|fl(y|ies|ying)|(paddl|glid|soar)(e|es|s|ing)?)\b", re.IGNORECASE
+)
 _ONWARDS = re.compile(
     r"\b(left|right)(wards?)?\b|\b(away|along|across|ahead|past|forwards?|onwards?|off (to|in|into|towards?))\b",
     re.IGNORECASE,
@@ -153,16 +156,16 @@ def read_prompt(
 
 def goes_ahead(prompt: str) -> bool:
     """Whether a prompt speaks of what people and animals do in the direction in which they look."""
-    return any(words.search(prompt) for words in (WALKS, HOPS))
+    return any(words.search(prompt) for words in (WALKS, HOPS, _SWIMS))
 
 
 def _on_its_way(prompt: str, asked: list[str]) -> list[str]:
     """The motions, and that it goes somewhere where what is done on legs and which way was read as one of the two."""
-    hops = HOPS.search(prompt) is not None
+    walks, hops = (words.search(prompt) is not None for words in (WALKS, HOPS))
     somewhere = _ONWARDS.search(prompt) or (
         not hops and re.search(r"\boff\b", prompt, re.IGNORECASE)
     )
-    if not (goes_ahead(prompt) and somewhere) or _NO_JOINT.search(prompt):
+    if not ((walks or hops) and somewhere) or _NO_JOINT.search(prompt):
         return asked
     travels = [motion for motion in asked if motion.startswith(_TRAVELS)]
     sided = _SIDED.search(prompt) is not None
