@@ -20,6 +20,7 @@ LAYERS = (
         "atomic",
         "pace",
         "legs",
+        "ways",
         "named_parts",
         "region",
         "run_settings",

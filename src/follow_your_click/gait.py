@@ -15,10 +15,11 @@ import numpy.typing as npt
 
 from follow_your_click.heads import Head, HeadFinder
 from follow_your_click.legs import Bools, Leg, find_legs
-from follow_your_click.prompt_reading import WALKS, PromptReading, goes_ahead, wider_side
+from follow_your_click.prompt_reading import PromptReading, wider_side
 from follow_your_click.region import Region
 from follow_your_click.rendering import CropPlan, MovingPart
 from follow_your_click.rendering.grid import smoothstep
+from follow_your_click.ways import WALKS, goes_ahead
 
 Floats = npt.NDArray[np.floating]
 

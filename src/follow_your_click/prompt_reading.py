@@ -24,6 +24,7 @@ from transformers import PreTrainedTokenizerFast
 from follow_your_click.data.motion_prompts import JOIN
 from follow_your_click.models.text_encoder import tokenized
 from follow_your_click.named_parts import named_part
+from follow_your_click.ways import SIDED, TRAVELS, goes_ahead, on_its_way, way_of_the_head
 
 NONE_SHARE = 0.5  # of the probability, beyond which a prompt counts as asking for no motion
 _SECOND_SHARE = (
@@ -44,40 +45,7 @@ _NO_JOINT = re.compile(
 """Of these, what asks for no second one: "back and forth", "on and on", "rock as if somebody just got up"."""
 _OPEN = {"translate_left": "translate_right", "drift_left": "drift_right"}
 """What travel is read as that names no side, and what it is on the other side."""
-_SIDED = re.compile(r"\b(left|right|east|west)", re.IGNORECASE)
-WALKS = re.compile(
-    r"\b((walk|stroll|march|gallop|canter|sprint|prowl|sneak|crawl|creep|saunter|wander|trudg|waddl|strid|ambl|hik|tiptoe)(e|es|s|ed|ing)?"
-    r"|(run|trot|jog|step|strut)(s|ning|ting|ging|ping)?|(scurr|hurr)(y|ies|ying)|cross(es|ing)? the (street|road))\b",
-    re.IGNORECASE,
-)
-"""What is done on legs: `gait` moves them."""
-HOPS = re.compile(
-    r"\b(hop(s|ped|ping)?|(bounc|bound|leap|jump|skip)(e|es|s|ed|ing|ping|ped)?)\b", re.IGNORECASE
-)
-"""What is done in leaps: with a way to go, it is both."""
-_SWIMS = re.compile(
-    r"\b(swim(s|ming)?|fl(y|ies|ying)|(paddl|glid|soar)(e|es|s|ing)?)\b", re.IGNORECASE
-)
-_ONWARDS = re.compile(
-    r"\b(left|right)(wards?)?\b|\b(away|along|across|ahead|past|forwards?|onwards?|off (to|in|into|towards?))\b",
-    re.IGNORECASE,
-)
-"""What says that something goes somewhere."""
-_TRAVELS = ("translate", "drift", "fall", "rise")  # of which nothing does two at once
-_HEAD_UP = re.compile(
-    r"\b(look|glanc|gaz|peer)(s|es|e|ing)?\b[^,]*\b(up|upwards?)\b|\b(lift|rais)(s|e|es|ing)?\b[^,]*\bhead\b(?! off)"
-    r"|\bhead\b[^,]*\b(up|upwards?|rises|lifts)\b(?! off)",
-    re.IGNORECASE,
-)
-_HEAD_DOWN = re.compile(
-    r"\b(look|glanc|gaz|peer)(s|es|e|ing)?\b[^,]*\b(down|downwards?)\b"
-    r"|\b(lower|drop|hang|bow|dip)(s|ed|ing|ping|ped)?\b[^,]*\bhead\b(?! off)",
-    re.IGNORECASE,
-)
-_DOWN = re.compile(r"\bdown", re.IGNORECASE)
-"""What is done by a nod, for it says where the head goes: travel is not what is meant."""
 _OF_A_HEAD = frozenset({"nod", "turn"})
-_NEARER = frozenset({"grow", "shrink"})
 _AND = " and "
 _SAID = {"translate": "move", "turn": "turn the head", "still": "stay still"}
 
@@ -145,39 +113,13 @@ def read_prompt(
     if not _names(text_encoder):
         return None
     asked, understood = _asked(text_encoder, tokenizer, prompt)
-    asked = _on_its_way(prompt, asked)
-    up, down = _HEAD_UP.search(prompt), _HEAD_DOWN.search(prompt)
-    if (up or down) and (set(asked) == {"nod"} or all(one.startswith(_TRAVELS) for one in asked)):
-        return PromptReading(("nod",), True, upwards=up is not None and not _DOWN.search(prompt))
-    if room == "right" and not _SIDED.search(prompt):
+    asked = on_its_way(prompt, asked) if not _NO_JOINT.search(prompt) else asked
+    head = way_of_the_head(prompt)
+    if head and (set(asked) == {"nod"} or all(one.startswith(TRAVELS) for one in asked)):
+        return PromptReading(("nod",), True, upwards=head == "up")
+    if room == "right" and not SIDED.search(prompt):
         asked = [_OPEN.get(motion, motion) for motion in asked]
     return PromptReading(tuple(asked), understood)
-
-
-def goes_ahead(prompt: str) -> bool:
-    """Whether a prompt speaks of what people and animals do in the direction in which they look."""
-    return any(words.search(prompt) for words in (WALKS, HOPS, _SWIMS))
-
-
-def _on_its_way(prompt: str, asked: list[str]) -> list[str]:
-    """The motions, and that it goes somewhere where what is done on legs and which way was read as one of the two."""
-    walks, hops = (words.search(prompt) is not None for words in (WALKS, HOPS))
-    somewhere = _ONWARDS.search(prompt) or (
-        not hops and re.search(r"\boff\b", prompt, re.IGNORECASE)
-    )
-    if not ((walks or hops) and somewhere) or _NO_JOINT.search(prompt):
-        return asked
-    travels = [motion for motion in asked if motion.startswith(_TRAVELS)]
-    sided = _SIDED.search(prompt) is not None
-    if set(asked) <= _NEARER and not sided:
-        return asked  # ahead is towards who looks at it
-    if travels and not hops:
-        return [motion for motion in asked if not (sided and motion in _NEARER)]
-    side = "right" if re.search(r"\bright", prompt, re.IGNORECASE) else "left"
-    travel = travels[0] if travels else f"translate_{side}"
-    if hops:
-        return [travel, "bounce"]
-    return [travel] if set(asked) <= _NEARER else [travel, asked[0]]
 
 
 def plain_words(motion: str) -> str:
@@ -226,7 +168,7 @@ def _asked(
     understood = float(logits.softmax(dim=0)[-1]) <= NONE_SHARE
     shares, indices = logits[:-1].softmax(dim=0).topk(2)
     one, other = (names[int(index)] for index in indices)
-    travels = all(name.startswith(_TRAVELS) for name in (one, other))
+    travels = all(name.startswith(TRAVELS) for name in (one, other))
     joined = understood and not travels and _JOINED.search(_NO_JOINT.sub(" ", prompt))
     two = joined and shares[1] > _SECOND_SHARE * shares[0]
     return ([one, other] if two else [one]), understood

@@ -1,0 +1,78 @@
+"""Which way things go, as rules tell from a prompt's words what its reading as a motion leaves out.
+
+What walks or hops goes somewhere on its legs, and where it looks if nobody says; where a head goes is a nod, and no travel.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Literal
+
+TRAVELS = ("translate", "drift", "fall", "rise")
+"""How the names of motions begin that go somewhere; nothing does two at once."""
+SIDED = re.compile(r"\b(left|right|east|west)", re.IGNORECASE)
+WALKS = re.compile(
+    r"\b((walk|stroll|march|gallop|canter|sprint|prowl|sneak|crawl|creep|saunter|wander|trudg|waddl|strid|ambl|hik|tiptoe)(e|es|s|ed|ing)?"
+    r"|(run|trot|jog|step|strut)(s|ning|ting|ging|ping)?|(scurr|hurr)(y|ies|ying)|cross(es|ing)? the (street|road))\b",
+    re.IGNORECASE,
+)
+"""What is done on legs: `gait` moves them."""
+HOPS = re.compile(
+    r"\b(hop(s|ped|ping)?|(bounc|bound|leap|jump|skip)(e|es|s|ed|ing|ping|ped)?)\b", re.IGNORECASE
+)
+"""What is done in leaps: with a way to go, it is both."""
+_SWIMS = re.compile(
+    r"\b(swim(s|ming)?|fl(y|ies|ying)|(paddl|glid|soar)(e|es|s|ing)?)\b", re.IGNORECASE
+)
+_ONWARDS = re.compile(
+    r"\b(left|right)(wards?)?\b|\b(away|along|across|ahead|past|forwards?|onwards?|off (to|in|into|towards?))\b",
+    re.IGNORECASE,
+)
+"""What says that something goes somewhere."""
+_LOOKS = r"\b(look|glanc|gaz|peer)(s|es|e|ing)?(\s+(?!like|as|at|what)\w+){0,2}?"
+_A_HEAD = r"\b(the|its|his|her|their|your|\w+'s)\s+(\w+\s+)?head\b"
+_HEAD_UP = re.compile(
+    rf"{_LOOKS}\s+(up|upwards?)\b|\b(lift|rais)(s|e|es|ing)?\b(\s+\w+){{0,3}}?\s+head\b(?! off)"
+    rf"|{_A_HEAD}[^,]*\b(up|upwards?|rises|lifts)\b(?! off)",
+    re.IGNORECASE,
+)
+_HEAD_DOWN = re.compile(
+    rf"{_LOOKS}\s+(down|downwards?)\b"
+    r"|\b(lower|drop|hang|bow|dip)(s|ed|ing|ping|ped)?\b(\s+\w+){0,3}?\s+head\b(?! off)",
+    re.IGNORECASE,
+)
+"""What is done by a nod, for it says where the head goes: travel is not what is meant."""
+_DOWN, _OFF, _RIGHT = (
+    re.compile(rf"\b{word}", re.IGNORECASE) for word in ("down", r"off\b", "right")
+)
+_NEARER = frozenset({"grow", "shrink"})
+
+
+def goes_ahead(prompt: str) -> bool:
+    """Whether a prompt speaks of what people and animals do in the direction in which they look."""
+    return any(words.search(prompt) for words in (WALKS, HOPS, _SWIMS))
+
+
+def on_its_way(prompt: str, asked: Sequence[str]) -> list[str]:
+    """The motions that a prompt was read as, and that it goes somewhere where what is done on legs and which way was read as one of the two."""
+    walks, hops = (words.search(prompt) is not None for words in (WALKS, HOPS))
+    somewhere = _ONWARDS.search(prompt) or (walks and _OFF.search(prompt))
+    sided = SIDED.search(prompt) is not None
+    if not ((walks or hops) and somewhere) or (_NEARER.issuperset(asked) and not sided):
+        return list(asked)  # ahead may be towards who looks at it
+    travels = [motion for motion in asked if motion.startswith(TRAVELS)]
+    if travels and not hops:
+        return [motion for motion in asked if not (sided and motion in _NEARER)]
+    side = "right" if _RIGHT.search(prompt) else "left"
+    travel = travels[0] if travels else f"translate_{side}"
+    if hops:
+        return [travel, "bounce"]
+    return [travel] if _NEARER.issuperset(asked) else [travel, asked[0]]
+
+
+def way_of_the_head(prompt: str) -> Literal["up", "down"] | None:
+    """Where a prompt sends a head: down of both, as nods begin."""
+    if _HEAD_DOWN.search(prompt) or (_HEAD_UP.search(prompt) and _DOWN.search(prompt)):
+        return "down"
+    return "up" if _HEAD_UP.search(prompt) else None
