@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from follow_your_click import animator as animator_module
-from follow_your_click.animator import Animator, _stated
+from follow_your_click.animator import Animator
 from follow_your_click.clip import Clip
 from follow_your_click.errors import ImageError, RegionError, SettingsError
 from follow_your_click.pace import GENTLE
@@ -26,6 +26,7 @@ from follow_your_click.region import Box, Brush, Click, Granularity, Region
 from follow_your_click.region.json_forms import mask_from_png
 from follow_your_click.rendering import CropPlan
 from follow_your_click.segmentation import Segmentation
+from follow_your_click.stated import stated_of
 
 HEIGHT, WIDTH = 120, 200
 PRESET = Preset(
@@ -474,7 +475,7 @@ def test_a_nod_without_a_head_goes_down_where_it_falls_short(family: str) -> Non
     fields[1:3, :, :, 1] = -0.01
     reading = PromptReading((family,), understood=True)
     plan = RegionPlan(0, Region(flower > 0, prompt=family), flower, window, 4.0, 4.0, reading)
-    made = _stated(fields, plan, window)
+    made = stated_of(fields, plan, window)
     assert made is not None and (made[1, 8, 8, 1] < -0.02) == (family == "nod")
 
 
@@ -490,7 +491,7 @@ def test_a_nod_upwards_goes_where_a_nod_comes_from() -> None:
         plan = RegionPlan(
             0, Region(flower > 0, prompt="look up"), flower, window, 4.0, 4.0, reading
         )
-        stated = _stated(fields, plan, window)
+        stated = stated_of(fields, plan, window)
         assert stated is not None
         made.append(stated)
     assert np.allclose(made[0], -made[1]) and made[0][1, 8, 8, 1] < -0.02
@@ -504,9 +505,9 @@ def test_what_is_stated_of_a_limb_becomes_a_swing() -> None:
     fields[1:3, ..., 0] = 0.1
     region = Region(limb > 0, prompt="wag the tail")
     plan = RegionPlan(0, region, limb, window, 1.0, 1.0, joint=(28.0, 32.5))
-    made = _stated(fields, plan, window)
+    made = stated_of(fields, plan, window)
     assert made is not None and np.abs(made[1, 8, 14, 1]) > np.abs(made[1, 8, 14, 0])
-    assert _stated(fields, replace(plan, joint=None), window) is fields
-    assert _stated(None, plan, window) is None
+    assert stated_of(fields, replace(plan, joint=None), window) is fields
+    assert stated_of(None, plan, window) is None
     goes = replace(plan, reading=PromptReading(("rise",), understood=True))
     assert goes.in_place and not replace(goes, joint=None).in_place

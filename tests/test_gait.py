@@ -166,6 +166,23 @@ def test_it_steps_the_faster_the_faster_it_goes_and_the_other_way_round_to_the_l
         assert np.allclose(part.displacement[:, owned], flipped[:, owned], atol=0.01)
 
 
+def test_who_hardly_goes_hardly_steps() -> None:
+    for mask, head in (
+        (FOUR, None),
+        (_animal(), Head(np.zeros((SIDE, SIDE), np.float32), (180, 90))),
+    ):
+        strayed = [
+            max(
+                float(np.abs(part.displacement[..., 1][:, mask & (part.share > 0)]).max())
+                for part in walking(
+                    _going(speed), mask.astype(np.float32), WINDOW, Walker(head, nears=False)
+                )
+            )
+            for speed in (0.02, 3.0)
+        ]
+        assert strayed[0] < 0.25 * strayed[1]
+
+
 def test_who_comes_nearer_lifts_its_feet_one_after_the_other() -> None:
     parts = _walk(FOUR, 0.0, nears=True)
     lowest = [

@@ -36,7 +36,7 @@ LAYERS = (
     {"regional", "layering", "turning", "presets", "preview", "prompt_reading"},
     {"recipes", "clicked_parts", "heads", "limbs", "gait", "run_progress"},
     {"loading"},
-    {"planning", "animator", "project", "restore", "client", "training", "evaluation"},
+    {"planning", "stated", "animator", "project", "restore", "client", "training", "evaluation"},
     {"interfaces", "__main__"},
 )
 LAYER_OF = {part: number for number, layer in enumerate(LAYERS) for part in layer}

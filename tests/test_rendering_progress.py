@@ -7,7 +7,7 @@ import time
 import numpy as np
 import pytest
 
-from follow_your_click.rendering import Rendered, compose, matte, plan_crop, render
+from follow_your_click.rendering import Rendered, frames, matte, plan_crop, render
 
 HEIGHT, WIDTH, FRAMES = 140, 180, 5
 
@@ -63,18 +63,18 @@ def test_frames_in_strips_are_the_frames_whoever_composes_them(
     rows: int, threads: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = _rendered()
-    monkeypatch.setattr(compose, "STRIP_ROWS", rows)
-    monkeypatch.setattr(compose, "THREADS", threads)
+    monkeypatch.setattr(frames, "STRIP_ROWS", rows)
+    monkeypatch.setattr(frames, "THREADS", threads)
     strips = _rendered()
     np.testing.assert_array_equal(strips.frames, whole.frames)
     np.testing.assert_array_equal(strips.alpha, whole.alpha)
 
 
 def test_work_that_is_ended_leaves_no_strip_behind(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compose, "STRIP_ROWS", 4)
-    monkeypatch.setattr(compose, "THREADS", 1)
+    monkeypatch.setattr(frames, "STRIP_ROWS", 4)
+    monkeypatch.setattr(frames, "THREADS", 1)
     begun: list[int] = []
-    one = compose._compose
+    one = frames._compose
 
     def counted(*arguments: object) -> object:
         begun.append(1)
@@ -82,7 +82,7 @@ def test_work_that_is_ended_leaves_no_strip_behind(monkeypatch: pytest.MonkeyPat
             time.sleep(0.02)  # the end is not reached before it is called off
         return one(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(compose, "_compose", counted)
+    monkeypatch.setattr(frames, "_compose", counted)
     _rendered()
     everything = len(begun)
     begun.clear()

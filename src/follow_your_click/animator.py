@@ -26,10 +26,10 @@ from follow_your_click.about import package_version
 from follow_your_click.clicked_parts import with_named_parts
 from follow_your_click.clip import Clip, Patch
 from follow_your_click.errors import RegionError
-from follow_your_click.gait import leading_heads, sent_ahead, side_ahead, walkers, walking
-from follow_your_click.heads import HeadFinder, moving_heads, nodding, sinking
+from follow_your_click.gait import leading_heads, sent_ahead, side_ahead, walkers
+from follow_your_click.heads import HeadFinder, moving_heads
 from follow_your_click.layering import beside, divided, kept_still, laid_over
-from follow_your_click.limbs import limb_joints, swinging
+from follow_your_click.limbs import limb_joints
 from follow_your_click.loading import find_model, load_pipeline, load_preset
 from follow_your_click.photo import photo_sha256, read_photo
 from follow_your_click.pipeline import RegionalAnimationPipeline
@@ -50,12 +50,13 @@ from follow_your_click.prompt_reading import (
 from follow_your_click.region import HoldStill, Region, Selection
 from follow_your_click.region.json_forms import mask_to_png
 from follow_your_click.regional import RegionCondition, animate_regions
-from follow_your_click.rendering import CropPlan, MovingPart, Rendered, render
+from follow_your_click.rendering import Rendered, render
 from follow_your_click.run_progress import Progress, RunProgress
 from follow_your_click.run_settings import RunSettings, check_range
 from follow_your_click.segmentation import Segmenter
 from follow_your_click.segmentation.registry import load_segmenter
 from follow_your_click.segmentation.resolve import check_masks, needs_segmenter, region_mask
+from follow_your_click.stated import parts_of, stated_of
 
 Photo = str | Path | Image.Image | npt.NDArray[np.uint8]
 
@@ -191,8 +192,8 @@ class Animator:
                         plan.mask,
                         window.window,
                         generated.frames,
-                        stated := _stated(generated.displacements[number], plan, window.window),
-                        parts=_parts(stated, plan, window.window),
+                        stated := stated_of(generated.displacements[number], plan, window.window),
+                        parts=parts_of(stated, plan, window.window),
                         in_place=plan.in_place,
                         fixed=beside(plan.index, masks[: len(regions)], held),
                         on_frame=run.frames("render", number * length, length * count),
@@ -369,32 +370,6 @@ class Animator:
             "hold_still": [held.without_mask().to_json() for held in hold_still],
             **asdict(settings),
         }
-
-
-def _stated(
-    displacement: npt.NDArray[np.float32] | None, plan: RegionPlan, window: CropPlan
-) -> npt.NDArray[np.float32] | None:
-    """What is stated of a region in a window; a head that nods and a limb that swings move in one piece, and what else nods goes down."""
-    if displacement is None:
-        return None
-    if plan.nods and plan.reading is not None and plan.reading.upwards:
-        displacement = -displacement
-    if plan.nods and plan.head is not None:
-        return nodding(displacement, plan.head, window, plan.window_strength)
-    if plan.nods:
-        return sinking(displacement, plan.mask, window, plan.window_strength)
-    if plan.joint is not None:
-        return swinging(displacement, plan.mask, plan.joint, window, plan.window_strength)
-    return displacement
-
-
-def _parts(
-    displacement: npt.NDArray[np.float32] | None, plan: RegionPlan, window: CropPlan
-) -> list[MovingPart]:
-    """What a region consists of where not all of it moves as stated."""
-    if displacement is None or plan.walker is None:
-        return []
-    return walking(displacement, plan.mask, window, plan.walker)
 
 
 def _as_fields(displacement: torch.Tensor) -> npt.NDArray[np.float32]:

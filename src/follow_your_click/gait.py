@@ -18,7 +18,9 @@ from follow_your_click.legs import Bools, Leg, find_legs
 from follow_your_click.prompt_reading import PromptReading, wider_side
 from follow_your_click.region import Region
 from follow_your_click.rendering import CropPlan, MovingPart
+from follow_your_click.rendering.crop import cut, resample
 from follow_your_click.rendering.grid import smoothstep
+from follow_your_click.turning import Piece
 from follow_your_click.ways import WALKS, goes_ahead
 
 Floats = npt.NDArray[np.floating]
@@ -32,14 +34,16 @@ AHEAD, FROM_THE_SIDE = 0.1, 0.25
 PAIRED = 0.9  # of their length, within which the hips of two legs belong together
 STEP = 0.3  # of a leg's length, by which a foot goes ahead and back
 LONGEST_STEP = 0.6  # likewise where the legs are further apart in the photo
+HARDLY = 0.3  # of the step, less than which is made with less vigour
 ALONE = 0.6  # of the step, what a leg makes that has no other beside it: it may be two
 PERIODS = (9.0, 18.0)  # frames from one step of a leg to its next, at least and at most
 LIFT = 0.14  # of a leg's length, by which it gets shorter as it goes ahead
 BOB = 0.03  # of a leg's length, by which the body is higher while its legs pass each other
 RAMP = 0.35  # of a leg's length, within which it bends at the hip
 OVERLAP = 0.12  # of a leg's length, that belongs to the body too
-# Of what walks and whose legs are not seen: radians to each side, of its height up, and frames of a step.
-ROCK, WADDLE, STEP_FRAMES = 0.035, 0.02, 5.0
+# Of what walks and whose legs are not seen: radians to each side, of its height up, and frames of a step; and of its height per frame,
+# slower than which it does less of that.
+ROCK, WADDLE, STEP_FRAMES, SLOWEST = 0.035, 0.02, 5.0, 0.01
 TURNS = 4  # rounds of finding where a place of a leg came from
 
 
@@ -137,18 +141,16 @@ def walking(
         return []
     size, frames = thing.shape, len(displacement)
     came_from = np.stack([cv2.resize(f, size, interpolation=cv2.INTER_CUBIC) for f in displacement])
+    goes = None
+    if not walker.nears:
+        goes = -float(came_from[-1][thing].mean(axis=0)[0]) * POSITIONS / (frames - 1)
     if len(legs) < FEWEST:
-        whole = np.ones(size, np.bool_)
-        return [_part(whole, came_from, *_from_foot_to_foot(thing, frames))]
-    goes = (
-        0.0
-        if walker.nears
-        else -float(came_from[-1][thing].mean(axis=0)[0]) * POSITIONS / (frames - 1)
-    )
+        rocking = _from_foot_to_foot(mask, window, goes, frames)
+        return [_part(np.ones(size, np.bool_), came_from, rocking, np.zeros(frames))]
     pace = _Pace.of(legs, goes)
     *territories, trunk = _territories([leg.area for leg in legs], thing)
     length = float(np.mean([leg.length for leg in legs]))
-    bob = BOB * length * (1 - np.cos(4 * np.pi * np.arange(frames) / pace.period)) / 2
+    bob = pace.vigour * BOB * length * (1 - np.cos(4 * np.pi * np.arange(frames) / pace.period)) / 2
     parts = []
     for leg, territory, step in sorted(
         zip(legs, territories, _steps(legs, pace, frames), strict=True),
@@ -162,21 +164,26 @@ def walking(
 
 @dataclass(frozen=True)
 class _Pace:
-    """How legs step. far: by how many positions a foot goes ahead and back. period: frames from one step to the next. way: 1 to the right."""
+    """How legs step.
+
+    far: by how many positions a foot goes ahead and back. period: frames from one step to the next. way: 1 to the right. vigour: 1, less of
+    what hardly goes.
+    """
 
     far: float
     period: float
     way: float
+    vigour: float
 
     @classmethod
-    def of(cls, legs: Sequence[Leg], goes: float) -> _Pace:
-        """Of a thing that goes so many positions per frame to the right: a foot on the ground goes back as fast."""
+    def of(cls, legs: Sequence[Leg], goes: float | None) -> _Pace:
+        """Of a thing that goes so many positions per frame to the right, a foot on the ground as fast back; None: it comes or goes away."""
+        if goes is None:
+            return cls(0.0, float(np.mean(PERIODS)), 0.0, 1.0)
         length = float(np.mean([leg.length for leg in legs]))
-        if not goes:
-            return cls(0.0, float(np.mean(PERIODS)), 0.0)
-        period = float(np.clip(4 * STEP * length / abs(goes), *PERIODS))
+        period = float(np.clip(4 * STEP * length / max(abs(goes), 1e-6), *PERIODS))
         far = min(abs(goes) * period / 4, LONGEST_STEP * length)
-        return cls(far, period, float(np.sign(goes)))
+        return cls(far, period, float(np.sign(goes)), min(far / (HARDLY * STEP * length), 1.0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -191,7 +198,7 @@ class _Step:
         """Of a foot that is at `start` of its step: it goes back from 0 to 0.5, and ahead from there to 1."""
         at = start + np.arange(frames) / pace.period
         lift = LIFT * np.clip(-np.sin(2 * np.pi * at), 0, 1) * np.clip(np.arange(frames) / 2, 0, 1)
-        return cls(pace.way * far * (_ahead(at) - _ahead(at[0])), lift)
+        return cls(pace.way * far * (_ahead(at) - _ahead(at[0])), pace.vigour * lift)
 
 
 def _ahead(at: Floats) -> Floats:
@@ -208,7 +215,7 @@ def _steps(legs: Sequence[Leg], pace: _Pace, frames: int) -> list[_Step]:
         if others and abs(others[0].hip[0] - leg.hip[0]) < PAIRED * leg.length:
             other = others[0]
             apart = (other.foot[0] - leg.foot[0] - (other.hip[0] - leg.hip[0]) / 2) / 2
-            far = max(pace.far, min(abs(apart), LONGEST_STEP * leg.length) * abs(pace.way))
+            far = max(pace.far, pace.vigour * min(abs(apart), LONGEST_STEP * leg.length))
             share = min(abs(apart) / max(far, 1e-6), 1.0)
             # As they are in the photo: who is ahead goes back first.
             starts = (1 - share) / 4, 0.5 + float(np.arccos(share)) / (2 * np.pi)
@@ -239,18 +246,18 @@ def _swung(leg: Leg, step: _Step) -> npt.NDArray[np.float32]:
     return fields
 
 
-def _from_foot_to_foot(thing: Bools, frames: int) -> tuple[npt.NDArray[np.float32], Floats]:
-    """How a thing (n, n) rocks on its lowest row as it walks, see `_swung`, and how far it is lifted on each step (L,)."""
-    rows, columns = np.nonzero(thing)
-    x, y = _places(thing.shape)
-    to_right, to_down = x - np.float32(columns.mean()), y - np.float32(rows.max())
+def _from_foot_to_foot(
+    mask: npt.NDArray[np.float32], window: CropPlan, goes: float | None, frames: int
+) -> npt.NDArray[np.float32]:
+    """How a thing (H, W) rocks on its lowest row and is lifted on each step, see `_swung`; `goes` as for `_Pace.of`."""
+    rows, columns = np.nonzero(mask > 0.5)
+    height = (float(np.ptp(rows)) + 1) / window.side
+    vigour = 1.0 if goes is None else min(abs(goes) / (SLOWEST * height * POSITIONS), 1.0)
     step = np.pi * np.arange(frames) / STEP_FRAMES
-    angles = (ROCK * np.sin(step)).astype(np.float32)[:, None, None]
-    cosine, sine = np.cos(angles), np.sin(angles)
-    before = cosine * to_right + sine * to_down, cosine * to_down - sine * to_right
-    fields = np.stack([before[0] - to_right, before[1] - to_down], axis=3)
-    height = float(np.ptp(rows)) + 1
-    return fields, WADDLE * height * np.abs(np.sin(step))
+    foot = float(columns.mean()), float(rows.max())
+    piece = Piece.in_window(mask, foot, window, (POSITIONS, POSITIONS))
+    lifted = WADDLE * height * np.abs(np.sin(step))
+    return POSITIONS * piece.turned(vigour * ROCK * np.sin(step), down=-vigour * lifted)
 
 
 def _territories(legs: Sequence[Bools], thing: Bools) -> list[Bools]:
@@ -296,9 +303,5 @@ def _places(shape: tuple[int, ...]) -> list[npt.NDArray[np.float32]]:
 
 def _in_window(mask: npt.NDArray[np.float32], window: CropPlan) -> Bools:
     """The mask (H, W) at the positions (n, n) of a window, nothing outside the photo."""
-    scale = window.side / POSITIONS
-    smooth = cv2.GaussianBlur(mask, (0, 0), 0.4 * scale) if scale > 1 else mask
-    offset = 0.5 * scale - 0.5
-    matrix = np.array([[scale, 0, window.x0 + offset], [0, scale, window.y0 + offset]])
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    return np.asarray(cv2.warpAffine(smooth, matrix, (POSITIONS, POSITIONS), flags=flags) > 0.5)
+    seen = cut(mask, window.x0, window.y0, window.side, border=cv2.BORDER_CONSTANT)
+    return np.asarray(resample(seen.astype(np.float32), POSITIONS), np.float32) > 0.5
