@@ -8,6 +8,13 @@ three ways, as far as `LONGEST` cells of the window's 256: to and fro, turned ab
     folded     share of the cells that stir around the mask where the picture folds
     stretched  how far the 99th percentile of these cells is stretched or squeezed, as a factor of the area
     around     mean motion outside the mask grown by 8 cells over that inside (what `leak` says of a model's own frames)
+
+The objects are then found by one click each, anywhere on them, and moved likewise; where the click network is sure of an edge, what is
+behind it stays (`ClickSegmenter.edge`, `elastic.staying`). Said are, with and without that:
+    background  mean motion of what is within as many cells of the outline and the mask as the object goes, over that in the mask;
+                and were all of it joined to the object
+    torn        mean motion of all of the outlined object against what it is joined to, where the mask missed it, over that in the mask;
+                and were the object cut out all around
 Intervals are 95 % bootstrap intervals over photos.
 
 Axis legend: H rows, W columns.
@@ -15,6 +22,8 @@ Axis legend: H rows, W columns.
 
 import argparse
 import json
+from collections.abc import Sequence
+from hashlib import sha1
 from pathlib import Path
 
 import cv2
@@ -22,6 +31,7 @@ import numpy as np
 import numpy.typing as npt
 
 from follow_your_click.data.outlines import held_out_outlines, held_out_parts
+from follow_your_click.data.simulated_clicks import interior_depth
 from follow_your_click.evaluation.figures import (
     bootstrap_interval,
     ratio_of_means,
@@ -30,15 +40,26 @@ from follow_your_click.evaluation.figures import (
 from follow_your_click.photo import read_photo
 from follow_your_click.planning import CONTEXT
 from follow_your_click.rendering.crop import plan_crop
-from follow_your_click.rendering.elastic import held_at_border, with_surroundings
-from follow_your_click.rendering.grid import COLUMNS, ROWS, grid_mask, ring_taper, warp
+from follow_your_click.rendering.elastic import held_at_border, staying, with_surroundings
+from follow_your_click.rendering.grid import (
+    COLUMNS,
+    ROWS,
+    grid_inside,
+    grid_mask,
+    ring_taper,
+    warp,
+)
 from follow_your_click.rendering.motion import ObjectMotion
+from follow_your_click.segmentation.click import ClickSegmenter
+from follow_your_click.segmentation.granularity import choose_mask
 
 MODEL_SIZE = 256
 LONGEST = 10.0  # cells; the clips of `mini` have 2 to 22
 MARGIN = 8  # cells by which a mask is grown before what moves outside counts
 LEAST = 60  # cells that a mask has at least
 FIGURES = ("kept", "folded", "stretched", "around")
+CLICKED_FIGURES = ("background", "background, joined", "torn", "torn, cut all around")
+OFF_RIM = 0.01  # of the short side: how far from the rim of an outline a click lies at least
 
 
 def motions(selected: npt.NDArray[np.bool_]) -> dict[str, npt.NDArray[np.float32]]:
@@ -83,6 +104,43 @@ def measured(shape: tuple[int, int], mask: npt.NDArray[np.bool_]) -> dict[str, l
     return found
 
 
+def clicked(
+    segmenter: ClickSegmenter, truth: npt.NDArray[np.bool_], name: str
+) -> dict[str, list[float]] | None:
+    """`CLICKED_FIGURES` of each motion of what one click on an outlined object (H, W) of the prepared photo finds; None if that is too small."""
+    depth = interior_depth(truth)
+    rows, columns = np.nonzero(depth >= min(OFF_RIM * min(truth.shape), depth.max()))
+    at = int(sha1(name.encode()).hexdigest(), 16) % len(rows)
+    click = int(columns[at]), int(rows[at])
+    found = choose_mask(segmenter.predict(point_coords=np.array([click], np.float32)), None)
+    plan = plan_crop(found.astype(np.float32), model_size=MODEL_SIZE, travel=0, context=CONTEXT)
+    mask, true = (grid_mask(each.astype(np.float32), plan) for each in (found, truth))
+    if (mask > 0.5).sum() < LEAST:
+        return None
+    edge = segmenter.edge(found.astype(np.float32), click)
+    behind = 1 - staying(mask, grid_mask(edge, plan))
+    inside = grid_inside(plan, truth.shape) > 0.5
+    taper = ring_taper(plan, truth.shape)[..., None]
+    report = {}
+    for motion_name, stated in motions(mask > 0.5).items():
+        motion = with_surroundings(ObjectMotion([stated * taper]), mask)
+        field = held_at_border(motion, plan, truth.shape).backward[0]
+        speed = np.linalg.norm(field, axis=2)
+        cover = warp(mask, field) > 0.5
+        own = max(float(speed[cover].mean()), 1e-6) if cover.any() else 1.0
+        either = (np.maximum(mask, true) > 0.5) | cover
+        grown = cv2.dilate(either.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+        near = cv2.dilate(grown.astype(np.uint8), np.ones((2 * round(LONGEST) + 1,) * 2, np.uint8))
+        beside, missed = (near > 0) & ~grown & inside, (true > 0.5) & (mask <= 0.5) & inside
+        report[motion_name] = [
+            float((behind * speed)[beside].mean() / own) if beside.any() else 0.0,
+            float(speed[beside].mean() / own) if beside.any() else 0.0,
+            float(((1 - behind) * speed)[missed].sum() / own / (true > 0.5).sum()),
+            float(speed[missed].sum() / own / (true > 0.5).sum()),
+        ]
+    return report
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True)
@@ -103,15 +161,35 @@ def main() -> None:
                 for name, figures in found.items():
                     rows.setdefault(name, []).append(figures)
     print(f"{len(photos)} masks of {len(set(photos))} photos, mean and 95 % interval")
-    report: dict[str, dict[str, list[float]]] = {}
-    for name, figures_of in rows.items():
-        report[name] = {}
-        for figure, column in zip(FIGURES, np.array(figures_of).T, strict=True):
-            low, high = bootstrap_interval(sums_by_group(column, np.array(photos)), ratio_of_means)
-            report[name][figure] = [float(column.mean()), low, high]
-            print(f"  {name:<11} {figure:<10} {column.mean():.4f} ({low:.4f} ... {high:.4f})")
+    report = {"masks": summary(rows, FIGURES, photos)}
+    segmenter = ClickSegmenter.from_pretrained()
+    rows, photos = {}, []
+    for path, areas in objects.items():
+        segmenter.set_image(read_photo(path))
+        for number, area in enumerate(areas):
+            found = clicked(segmenter, area, f"{path.name} {number}")
+            if found is not None:
+                photos.append(path.name)
+                for name, figures in found.items():
+                    rows.setdefault(name, []).append(figures)
+    print(f"{len(photos)} objects of {len(set(photos))} photos, found by one click")
+    report["clicked"] = summary(rows, CLICKED_FIGURES, photos)
     if arguments.json:
         arguments.json.write_text(json.dumps(report, indent=1))
+
+
+def summary(
+    rows: dict[str, list[list[float]]], figures: Sequence[str], photos: Sequence[str]
+) -> dict[str, dict[str, list[float]]]:
+    """Mean and interval of each figure of each motion, printed too."""
+    report: dict[str, dict[str, list[float]]] = {}
+    for name, values in rows.items():
+        report[name] = {}
+        for figure, column in zip(figures, np.array(values).T, strict=True):
+            low, high = bootstrap_interval(sums_by_group(column, np.array(photos)), ratio_of_means)
+            report[name][figure] = [float(column.mean()), low, high]
+            print(f"  {name:<11} {figure:<30} {column.mean():.4f} ({low:.4f} ... {high:.4f})")
+    return report
 
 
 if __name__ == "__main__":

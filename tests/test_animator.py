@@ -361,6 +361,7 @@ class _HeadFinder:
 
     def __init__(self) -> None:
         self.asked: list[npt.NDArray[np.float32]] = []
+        self.edges: list[tuple[npt.NDArray[np.float32], tuple[int, int] | None]] = []
 
     def set_image(self, image: npt.NDArray[np.uint8]) -> None:
         assert image.shape == (HEIGHT, WIDTH, 3)
@@ -370,6 +371,12 @@ class _HeadFinder:
     ) -> npt.NDArray[np.bool_] | None:
         self.asked.append(mask)
         return HEAD & (mask > 0.5) if mask[HEAD].any() else None
+
+    def edge(
+        self, mask: npt.NDArray[np.float32], click: tuple[int, int] | None
+    ) -> npt.NDArray[np.float32]:
+        self.edges.append((mask, click))
+        return np.zeros_like(mask)
 
     def predict(self, *, point_coords: npt.NDArray[np.float32]) -> Segmentation:
         column, row = point_coords[0].astype(int)
@@ -409,6 +416,13 @@ def test_who_nods_or_turns_the_head_moves_it_alone(
     moving = (HEAD if alone else animal) | drawn
     np.testing.assert_array_equal(clip.region_mask, moving)
     assert len(finder.asked) == alone, "what is drawn means itself"
+    edges = [(mask > 0.5, click) for mask, click in finder.edges]
+    expected = (
+        [] if motion == "translate_left" else [(HEAD if alone else animal, (35, 45)), (drawn, None)]
+    )
+    assert [click for _, click in edges] == [click for _, click in expected]
+    for (found, _), (wanted, _) in zip(edges, expected, strict=True):
+        np.testing.assert_array_equal(found, wanted)
     # What was selected is kept, so that the clip can be made again.
     kept = [mask_from_png(text) > 0.5 for text in clip.settings["masks"]]
     np.testing.assert_array_equal(kept[0], animal)

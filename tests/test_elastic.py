@@ -9,7 +9,7 @@ from follow_your_click import Animator, Box, HoldStill, Region
 from follow_your_click.planning import RegionPlan
 from follow_your_click.prompt_reading import PromptReading
 from follow_your_click.rendering import CropPlan, plan_crop, render
-from follow_your_click.rendering.elastic import SHORT, held_at_border, with_surroundings
+from follow_your_click.rendering.elastic import SHORT, held_at_border, staying, with_surroundings
 from follow_your_click.rendering.grid import COLUMNS, GRID_SIZE, ROWS, Float32Array
 from follow_your_click.rendering.motion import ObjectMotion
 
@@ -72,6 +72,18 @@ def test_nothing_crosses_the_photos_border_but_slides_along_it() -> None:
     assert not field[0].any() and not field[-1].any() and not field[:, -1].any(), "the grid's end"
 
 
+def test_what_is_behind_stays_where_the_edge_beside_it_is_sure_and_does_not_look_down() -> None:
+    box = ((np.abs(COLUMNS - 150) < 40) & (np.abs(ROWS - 150) < 40)).astype(np.float32)
+    everywhere = staying(box, np.ones_like(box))
+    assert everywhere.shape == box.shape and 0 <= everywhere.min() <= everywhere.max() <= 1.001
+    for row, column in ((150, 120), (150, 100), (150, 200), (100, 150)):
+        assert everywhere[row, column] > 0.95, "beside it, above it, and under its rim"
+    assert everywhere[200, 150] < 0.05, "what it stands on"
+    left = staying(box, (COLUMNS < 150).astype(np.float32))
+    assert left[150, 90] > 0.95 and left[150, 210] < 0.05
+    assert not staying(box, np.zeros_like(box)).any() and not staying(0 * box, box).any()
+
+
 def _animal() -> tuple[npt.NDArray[np.uint8], Bools]:
     """A photo (H, W, 3) of a body with a dark line along it, and its left part alone."""
     photo = np.full((SIDE, SIDE, 3), (40, 60, 50), np.uint8)
@@ -120,6 +132,43 @@ def test_no_pixel_of_what_is_fixed_changes() -> None:
     changed = (_last_frame(photo, head, 10, in_place=True, fixed=fixed) != photo).any(axis=2)
     assert changed[:, :115].any() and not changed[fixed].any()
     assert (_last_frame(photo, head, 10, in_place=True) != photo).any(axis=2)[fixed].any()
+
+
+def _ball() -> tuple[npt.NDArray[np.uint8], Bools]:
+    """A photo (H, W, 3) of a ball before level lines."""
+    photo = np.full((SIDE, SIDE, 3), 200, np.uint8)
+    photo[::16] = photo[1::16] = 90
+    ball = np.hypot(*(np.mgrid[:SIDE, :SIDE] - 128)) < 40
+    photo[ball] = (180, 40, 30)
+    return photo, ball
+
+
+def test_what_is_behind_a_sure_edge_stays_and_what_was_hidden_there_is_filled() -> None:
+    photo, ball = _ball()
+    sure = np.ones((SIDE, SIDE), np.float32)
+    joined = _last_frame(photo, ball, 9, in_place=True)
+    cut = _last_frame(photo, ball, 9, in_place=True, edge=sure)
+    red = (cut[..., 0].astype(int) - cut[..., 2] > 80).astype(np.uint8)
+    rows, columns = np.nonzero(red)
+    assert rows.mean() - 128 == pytest.approx(9, abs=1.5), "the ball goes down"
+    assert red.sum() == pytest.approx(ball.sum(), rel=0.12), "and leaves nothing behind"
+    beside = np.s_[90:125, 72:86]
+    assert (joined[beside] != photo[beside]).any(axis=2).mean() > 0.3, "else it proves nothing"
+    assert np.abs(cut[beside].astype(int) - photo[beside]).max() <= 2, "the lines stay straight"
+    above = cut[92:97, 120:136].astype(int)
+    assert (above[..., 0] - above[..., 2]).max() < 40, "where it was, its ground is"
+
+
+def test_an_edge_that_is_nowhere_sure_changes_nothing() -> None:
+    photo, ball = _ball()
+    joined = _last_frame(photo, ball, 9, in_place=True)
+    unsure = _last_frame(photo, ball, 9, in_place=True, edge=np.zeros((SIDE, SIDE), np.float32))
+    np.testing.assert_array_equal(unsure, joined)
+    left = (np.arange(SIDE) < 110).astype(np.float32) * np.ones((SIDE, 1), np.float32)
+    half = _last_frame(photo, ball, 9, in_place=True, edge=left)
+    right = np.s_[100:180, 165:200]
+    assert np.abs(half[right].astype(int) - joined[right]).max() <= 2
+    assert (half[100:150, 72:86] != joined[100:150, 72:86]).any()
 
 
 def test_neither_another_region_nor_what_is_held_still_comes_along() -> None:

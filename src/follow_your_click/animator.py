@@ -180,6 +180,7 @@ class Animator:
         photo = read_photo(image)
         with run.stage("segment"):
             masks, plans, held = self._plans(photo, regions, hold_still, settings)
+            edges = self._edges(photo, plans)
         windows = share_windows(plans, photo.shape[:2], self._cost(settings))
         rendered: dict[int, Rendered] = {}
         for window in windows:
@@ -196,6 +197,7 @@ class Animator:
                         parts=parts_of(stated, plan, window.window),
                         in_place=plan.in_place,
                         fixed=beside(plan.index, masks[: len(regions)], held),
+                        edge=edges[plan.index],
                         on_frame=run.frames("render", number * length, length * count),
                     )
                     rendered[plan.index] = kept_still(made, photo, held)
@@ -339,6 +341,13 @@ class Animator:
             walkers=walkers(regions, readings, leading),
         )
         return [*moving, *still], plans, held
+
+    def _edges(
+        self, photo: npt.NDArray[np.uint8], plans: Sequence[RegionPlan]
+    ) -> list[npt.NDArray[np.float32] | None]:
+        """How sure the edge of each region's mask is (H, W), of those that move in place."""
+        masks = [plan.mask if plan.in_place else None for plan in plans]
+        return self.find_heads.edges(photo, masks, [plan.region.only_click for plan in plans])
 
     def _describe(
         self,

@@ -43,7 +43,7 @@ class Head:
 
 
 class HeadFinder:
-    """Finds heads, and what limbs belong to, by the embedded click network, which is loaded for the first. Threads may share it.
+    """Finds heads, what limbs belong to, and sure edges, by the embedded click network, which is loaded for the first. Threads may share it.
 
     Args:
         device: of the network.
@@ -91,6 +91,25 @@ class HeadFinder:
                 for click in clicks
             ]
 
+    def edges(
+        self,
+        photo: npt.NDArray[np.uint8],
+        masks: Sequence[npt.NDArray[np.float32] | None],
+        clicks: Sequence[Click | None],
+    ) -> list[npt.NDArray[np.float32] | None]:
+        """How sure the edges of masks (H, W) of a photo (H, W, 3) are, see `ClickSegmenter.edge`; None where there is no mask.
+
+        `clicks`: by which each was selected, if it was by one alone.
+        """
+        if all(mask is None for mask in masks):
+            return [None] * len(masks)
+        with self._lock:
+            segmenter = self._prepared(photo)
+            return [
+                None if mask is None else segmenter.edge(mask, _place(click))
+                for mask, click in zip(masks, clicks, strict=True)
+            ]
+
     def _prepared(self, photo: npt.NDArray[np.uint8]) -> ClickSegmenter:
         if self.segmenter is None:
             self.segmenter = ClickSegmenter.from_pretrained(device=self.device)
@@ -103,8 +122,12 @@ class HeadFinder:
         mask: npt.NDArray[np.float32],
         click: Click | None,
     ) -> Head | None:
-        found = segmenter.head(mask, None if click is None else (int(click.x), int(click.y)))
+        found = segmenter.head(mask, _place(click))
         return None if found is None else Head(found.astype(np.float32), _joint(found, mask > 0.5))
+
+
+def _place(click: Click | None) -> tuple[int, int] | None:
+    return None if click is None else (int(click.x), int(click.y))
 
 
 def moving_heads(

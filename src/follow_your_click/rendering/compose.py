@@ -18,9 +18,11 @@ from follow_your_click.rendering.background import (
 )
 from follow_your_click.rendering.crop import CropPlan, MaskArray, UInt8Array
 from follow_your_click.rendering.elastic import (
+    LEAST_STAYING,
     SHORT,
     held_at_border,
     longest_way,
+    staying,
     with_surroundings,
 )
 from follow_your_click.rendering.frames import (
@@ -30,6 +32,7 @@ from follow_your_click.rendering.frames import (
     OnFrame,
     Rendered,
     Source,
+    Surroundings,
     compose_all,
     levels,
 )
@@ -42,6 +45,7 @@ from follow_your_click.rendering.grid import (
     grid_mask,
     grid_photo,
     ring_taper,
+    smoothstep,
     warp,
 )
 from follow_your_click.rendering.layers import carried_layers, read_layers
@@ -57,6 +61,8 @@ from follow_your_click.rendering.motion import (
 # How far the mask's edge may be off, in grid cells, and its limits in photo pixels; tuned.
 EDGE_CELLS = 2.0
 EDGE_PIXELS = (2, 10)
+# How far the background stays from where to where its filling shows where the object was.
+OPENED = (0.0, 0.3)
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,6 +103,7 @@ def render(
     parts: Sequence[MovingPart] = (),
     in_place: bool = False,
     fixed: BoolArray | None = None,
+    edge: Float32Array | None = None,
     on_frame: OnFrame | None = None,
 ) -> Rendered:
     """Carry the motion of generated frames over to the photo.
@@ -112,6 +119,8 @@ def render(
         in_place: the object stays where it is, so that a stated motion takes along what is around it, as a short one does anyway;
             see `elastic`.
         fixed: bool (H, W), what of the photo does not come along then.
+        edge: float32 (H, W), 0 ... 1, how sure the edge of the mask is: what is behind a sure one does not come along either.
+            None: nowhere.
 
     Returns:
         The changed patch. Pixels outside `changed`, and all of frame 0, equal the photo bit for
@@ -133,12 +142,13 @@ def render(
     inside = grid_inside(plan, shape)
     taper = ring_taper(plan, shape)
     full_photo = grid_photo(photo, plan)
-    elastic = False
+    elastic, stays = False, None
     if displacement is not None:
         motion = stated_motion(displacement, taper)
         elastic = not parts and (in_place or longest_way(motion, coarse_mask) <= SHORT)
         if elastic:
             motion = _in_place(motion, coarse_mask, plan, shape, fixed)
+            stays = _staying(coarse_mask, edge, plan)
         layers = carried_layers(_stirred(motion) if elastic else coarse_mask, motion)
     else:
         noise = noise_floor(frames, coarse_mask, inside)
@@ -159,14 +169,16 @@ def render(
     motions = [part.motion for part in moving] or [motion]
     left, top, matte = _cut_source(photo, mask, grid, box, motions, on_step)
     on_step()
-    behind = None
+    area = (left, top, left + matte.alpha.shape[1], top + matte.alpha.shape[0])
+    behind = around = None
     if elastic:
-        here = np.s_[top : top + matte.alpha.shape[0], left : left + matte.alpha.shape[1]]
-        matte = replace(matte, colours=np.ascontiguousarray(photo[here]))
-    else:
+        original = np.ascontiguousarray(photo[top : area[3], left : area[2]])
+        matte, around = _joined(matte, original, motion, stays, grid, area)
+    if not elastic or around is not None:
+        moved = [warp(coarse_mask, field) for field in motion.backward] if elastic else layers.moved
         soft_photo = grid_frames(plan.extract(photo)[None])[0]
-        background = read_background(frames, soft_photo, coarse_mask, inside, layers.moved)
-        needed = needed_background(coarse_mask, layers.moved)
+        background = read_background(frames, soft_photo, coarse_mask, inside, moved)
+        needed = needed_background(coarse_mask, moved)
         behind = sharp_background(
             *(photo, background, full_photo, needed, inside, grid, box),
             model_size=plan.model_size,
@@ -175,7 +187,6 @@ def render(
         on_step()
     far = left + matte.alpha.shape[1] == shape[1], top + matte.alpha.shape[0] == shape[0]
     at_border = (left == 0, top == 0, *far)
-    area = (left, top, left + matte.alpha.shape[1], top + matte.alpha.shape[0])
 
     def cover(motion: ObjectMotion, boxes: Sequence[Box], share: Float32Array | float) -> Cover:
         alpha, reach = (beyond_border(of * share, at_border) for of in (matte.alpha, matte.reach))
@@ -189,7 +200,7 @@ def render(
         )
         for part in moving
     ] or [cover(motion, [box] * len(frames), 1.0)]
-    source = Source(left, top, matte, tuple(covers), box, behind)
+    source = Source(left, top, matte, tuple(covers), box, behind, around)
     return compose_all(photo, grid, source, motion, layers, on_frame)
 
 
@@ -203,6 +214,33 @@ def _in_place(
     """A stated motion of an object (g, g) and of what is around it in a photo (H, W), but for what is fixed there (H, W)."""
     there = None if fixed is None else grid_mask(fixed.astype(np.float32), plan) > 0.5
     return held_at_border(with_surroundings(motion, mask, there), plan, shape)
+
+
+def _staying(mask: Float32Array, edge: Float32Array | None, plan: CropPlan) -> Float32Array | None:
+    """How far what is behind an object in place (g, g) stays, (g, g); None where nearly all of it comes along."""
+    if edge is None:
+        return None
+    stays = staying(mask, grid_mask(edge, plan))
+    return stays if stays.max() >= LEAST_STAYING else None
+
+
+def _joined(
+    matte: Matte,
+    photo: UInt8Array,
+    motion: ObjectMotion,
+    stays: Float32Array | None,
+    grid: Grid,
+    area: Box,
+) -> tuple[Matte, Surroundings | None]:
+    """The layer of an object in place and what is around it, in an area of the photo (h, w, 3): nothing is cut where nothing stays (g, g)."""
+    if stays is None:
+        return replace(matte, colours=photo), None
+    opened = smoothstep(grid.upsample(stays, area, cv2.INTER_LINEAR), *OPENED)
+    colours = photo + opened[..., None] * (matte.colours.astype(np.float32) - photo)
+    comes = (1 - stays)[..., None]
+    behind = ObjectMotion([field * comes for field in motion.backward])
+    around = Surroundings(photo, behind, matte.rim * opened, matte.reach * opened)
+    return replace(matte, colours=np.rint(colours).astype(np.uint8)), around
 
 
 def _around(part: Box | None, whole: Box) -> Box:

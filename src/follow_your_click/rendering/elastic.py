@@ -1,7 +1,8 @@
 """Motion in place, with what is around: an object that stays where it is takes its surroundings along, less and less outwards.
 
 As if the photo were printed on rubber: nothing tears where a mask cuts through an object, hair and twigs beyond its rim come
-along, and nothing is uncovered that would have to be invented. The price is that the nearest background stirs too.
+along, and nothing is uncovered that would have to be invented. The price is that the nearest background stirs too. Where the
+object's edge is known well enough the rubber is cut along it, and what is behind stays.
 
 Axes: L frames, g rows and columns of cells of the working grid, 2 = (x, y).
 """
@@ -20,6 +21,7 @@ from follow_your_click.rendering.grid import (
     THREADS,
     Float32Array,
     Grid,
+    blur,
     fill,
     ring_taper,
     smoothstep,
@@ -39,6 +41,11 @@ PINNED = 2.0
 # in the cells themselves.
 COARSE_BLURS, FINE_BLURS = np.linspace(8, 1.5, 30), np.linspace(3, 1, 8)
 COVERED = 0.4  # share of a larger cell
+# An object stands on what is below it, or grows from there: there it stays joined, where its edge looks down by more than these (sines).
+JOINED_BELOW = (0.4, 0.8)
+# Cells: standard deviations of the blurs by which the outline's direction and what holds along it are taken, and of those of what follows around it.
+OUTLINE_BLUR, ALONG, BESIDE = 3.0, 4.0, (6.0, 3.0)
+LEAST_STAYING = 0.3  # of the background somewhere beside an object; with less it is not worth what filling costs
 
 
 def with_surroundings(
@@ -67,6 +74,33 @@ def with_surroundings(
 
     with ThreadPoolExecutor(THREADS) as pool:
         return ObjectMotion(list(pool.map(made, motion.backward, moved)))
+
+
+def staying(mask: Float32Array, sure: Float32Array) -> Float32Array:
+    """How far the background stays where it is while the object beside it moves: float32 (g, g), 0 ... 1; each place as the outline next to it.
+
+    Args:
+        mask: float32 (g, g), the object in frame 0.
+        sure: float32 (g, g), 0 ... 1, how sure it is that the object ends where the mask does.
+    """
+    shown = mask > 0.5
+    outline = shown & (cv2.erode(shown.astype(np.uint8), np.ones((3, 3), np.uint8)) == 0)
+    if not outline.any():
+        return np.zeros_like(mask)
+    soft = blur(shown.astype(np.float32), OUTLINE_BLUR)
+    across, down = (cv2.Sobel(soft, cv2.CV_32F, *axes) for axes in ((1, 0), (0, 1)))
+    below = np.asarray(-down / (np.hypot(across, down) + 1e-6), np.float32)
+    free = np.where(outline, sure * (1 - smoothstep(below, *JOINED_BELOW)), np.float32(0))
+    free = blur(free, ALONG) / np.maximum(blur(outline.astype(np.float32), ALONG), 1e-6)
+    _, nearest = cv2.distanceTransformWithLabels(
+        (~outline).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    of_outline = np.zeros(int(nearest.max()) + 1, np.float32)
+    of_outline[nearest[outline]] = free[outline]
+    beside = of_outline[nearest]
+    for deviation in BESIDE:
+        beside = blur(beside, deviation)
+    return beside
 
 
 def longest_way(motion: ObjectMotion, mask: Float32Array) -> float:

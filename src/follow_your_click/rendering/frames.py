@@ -63,12 +63,29 @@ class Cover:
     boxes: Sequence[Box]
 
 
+@dataclass(frozen=True, eq=False)
+class Surroundings:
+    """What is around an object in place, and behind it: it comes along as far as it is joined to it.
+
+    Attributes:
+        photo: uint8 (h, w, 3), the matte's area of it.
+        motion: as far as it comes along.
+        rim, reach: float32 (h, w), the matte's, where the background is filled in as it does not come along.
+    """
+
+    photo: UInt8Array
+    motion: ObjectMotion
+    rim: Float32Array
+    reach: Float32Array
+
+
 @dataclass(frozen=True)
 class Source:
     """The photo pixels that a patch is made from, once per clip.
 
     `matte` starts at photo pixel (x0, y0) and reaches as far as any displacement, but not beyond the photo; `covers` are the
-    object's parts, the lowest first; `background` fills the box, None where what is around comes along.
+    object's parts, the lowest first; `background` fills the box, None where all that is around comes along; `around`: None where
+    nothing does.
     """
 
     x0: int
@@ -77,6 +94,7 @@ class Source:
     covers: tuple[Cover, ...]
     box: Box
     background: UInt8Array | None
+    around: Surroundings | None = None
 
 
 def levels(alpha: MaskArray) -> UInt8Array:
@@ -176,9 +194,15 @@ def _compose(
     if source.background is None:
         composed = carried[0][1]
     else:
-        area = np.s_[top - box[1] : bottom - box[1], left - box[0] : right - box[0]]
-        freed = np.maximum(matte.rim[here], matte.reach[here] * (1 - reach))
-        composed = still + freed[..., None] * (source.background[area] - still)
+        if source.around is None:
+            area = np.s_[top - box[1] : bottom - box[1], left - box[0] : right - box[0]]
+            freed = np.maximum(matte.rim[here], matte.reach[here] * (1 - reach))
+            composed = still + freed[..., None] * (source.background[area] - still)
+        else:
+            field = source.around.motion.backward[index]
+            own = grid.upsample(field, strip, cv2.INTER_LINEAR) * grid.cell
+            places = own[..., 0] + columns, own[..., 1] + rows
+            composed = _come_along(source.around, source.background, source, places, reach)
         for inner, pixels, covered in carried:
             composed[inner] += covered[..., None] * (pixels - composed[inner])
     repaint, share = layers.repaint[index], layers.unexplained[index]
@@ -190,6 +214,27 @@ def _compose(
     result = still + gate[..., None] * (composed - still)
     shown = original + gate * (cover - original)
     return np.asarray(np.clip(np.rint(result), 0, 255), np.uint8), levels(shown)
+
+
+def _come_along(
+    around: Surroundings,
+    background: UInt8Array,
+    source: Source,
+    places: tuple[Float32Array, Float32Array],
+    reach: Float32Array,
+) -> Float32Array:
+    """What is behind an object in place: float32 (h, w, 3), from places (h, w) of the matte; reach: where the object may be now."""
+    x, y = places
+
+    def read(image: npt.NDArray[Any], columns: Float32Array, rows: Float32Array) -> Float32Array:
+        method = cv2.INTER_LANCZOS4 if image.ndim == 3 else cv2.INTER_LINEAR
+        found = cv2.remap(image, columns, rows, method, borderMode=cv2.BORDER_REFLECT_101)
+        return np.asarray(found, np.float32)
+
+    filled = read(background, x + (source.x0 - source.box[0]), y + (source.y0 - source.box[1]))
+    freed = np.maximum(read(around.rim, x, y), read(around.reach, x, y) * (1 - reach))
+    shown = read(around.photo, x, y)
+    return np.asarray(shown + freed[..., None] * (filled - shown), np.float32)
 
 
 def _meeting(one: Box, other: Box) -> Box | None:

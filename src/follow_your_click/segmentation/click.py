@@ -28,6 +28,7 @@ from follow_your_click.models.click_network import (
 )
 from follow_your_click.segmentation.base import Segmentation
 from follow_your_click.segmentation.click_answers import Answer, highest_near, together
+from follow_your_click.segmentation.edges import sure_edge
 from follow_your_click.segmentation.edits import KeepLargest, edit_mask
 from follow_your_click.segmentation.full_size import Window, draw_full_size
 from follow_your_click.segmentation.granularity import choose_mask
@@ -253,6 +254,35 @@ class ClickSegmenter:
         share = found.sum() / selected.sum()
         return found if HEAD_SHARES[0] <= share <= HEAD_SHARES[1] else None
 
+    @torch.inference_mode()
+    def edge(
+        self, mask: npt.NDArray[np.float32], click: tuple[int, int] | None = None
+    ) -> npt.NDArray[np.float32]:
+        """How sure the edge of what a mask (H, W), 0 ... 1, shows is, near each pixel: float32 (H, W), 0 ... 1; see `sure_edge`.
+
+        `click`: the pixel (x, y) by which it was selected; None: the most interior one.
+
+        Raises RegionError when set_image was not called, or for a mask of another size.
+        """
+        photo = prepared(self._photo)
+        if mask.shape != photo.shape:
+            raise RegionError(f"mask: got {mask.shape}, expected {photo.shape}")
+        sure = np.zeros(photo.shape, np.float32)
+        if not (mask > 0.5).any():
+            return sure
+        place = _middle_of(mask) if click is None else click
+        asked = _Question(np.array([place], np.intp), np.ones(1, np.bool_), None, None)
+        whole, closer = self._answers(photo, asked)
+        answer = closer or whole
+        x, y, width, height = answer.window
+        chances = answer.logits.sigmoid().cpu().numpy().astype(np.float32)
+        shown = np.ascontiguousarray(mask[y : y + height, x : x + width], np.float32)
+        small = cv2.resize(shown, chances.shape[:0:-1], interpolation=cv2.INTER_AREA)
+        sure[y : y + height, x : x + width] = cv2.resize(
+            sure_edge(np.asarray(small, np.float32), chances), (width, height)
+        )
+        return sure
+
     def _answers(self, photo: _Photo, asked: _Question) -> tuple[Answer, Answer | None]:
         """What the views find in the whole photo and, where that is the better third view, around the object."""
         seen = [self._answer(view, asked) for view in photo.views[1:]]
@@ -320,6 +350,16 @@ def _reduced(image: npt.NDArray[np.uint8], side: int) -> npt.NDArray[np.uint8]:
         return image
     height, width = (max(1, round(scale * full)) for full in image.shape[:2])
     return np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _middle_of(mask: npt.NDArray[np.float32]) -> tuple[int, int]:
+    """x, y of about the most interior pixel of a mask (H, W)."""
+    height, width = mask.shape
+    scale = min(1.0, REDUCED_SIDE / max(height, width))
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    small = cv2.resize(np.asarray(mask, np.float32), size, interpolation=cv2.INTER_AREA)
+    x, y = most_interior(small >= min(0.5, float(small.max())))
+    return int((x + 0.5) * width / size[0]), int((y + 0.5) * height / size[1])
 
 
 def _within(window: Window, points: npt.NDArray[np.intp]) -> npt.NDArray[np.bool_]:
