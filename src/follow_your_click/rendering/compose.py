@@ -179,6 +179,8 @@ def render(
         soft_photo = grid_frames(plan.extract(photo)[None])[0]
         background = read_background(frames, soft_photo, coarse_mask, inside, moved)
         needed = needed_background(coarse_mask, moved)
+        if stays is not None:
+            needed = needed * smoothstep(stays, *OPENED)
         behind = sharp_background(
             *(photo, background, full_photo, needed, inside, grid, box),
             model_size=plan.model_size,

@@ -184,9 +184,7 @@ def _compose(
         inner = np.s_[within[1] - top : within[3] - top, within[0] - left : within[2] - left]
         own = grid.upsample(part.motion.backward[index], within, cv2.INTER_LINEAR) * grid.cell
         x, y = own[..., 0] + columns[inner[1]], own[..., 1] + rows[inner[0]]
-        pixels = cv2.remap(
-            matte.colours, x, y, cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REFLECT_101
-        ).astype(np.float32)
+        pixels = _read(matte.colours, x, y, cv2.INTER_LANCZOS4)
         covered = _moved(part.alpha, x, y) * shown[inner]
         carried.append((inner, pixels, covered))
         cover[inner] = np.maximum(cover[inner], covered)
@@ -225,16 +223,25 @@ def _come_along(
 ) -> Float32Array:
     """What is behind an object in place: float32 (h, w, 3), from places (h, w) of the matte; reach: where the object may be now."""
     x, y = places
+    shown = _read(around.photo, x, y, cv2.INTER_LANCZOS4)
+    freed = np.maximum(
+        _read(around.rim, x, y, cv2.INTER_LINEAR),
+        _read(around.reach, x, y, cv2.INTER_LINEAR) * (1 - reach),
+    )
+    rows, columns = (np.flatnonzero(freed.max(axis=axis) > 0) for axis in (1, 0))
+    if not rows.size:
+        return shown
+    inner = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    right, down = source.x0 - source.box[0], source.y0 - source.box[1]
+    filled = _read(background, x[inner] + right, y[inner] + down, cv2.INTER_CUBIC)
+    shown[inner] += freed[inner][..., None] * (filled - shown[inner])
+    return shown
 
-    def read(image: npt.NDArray[Any], columns: Float32Array, rows: Float32Array) -> Float32Array:
-        method = cv2.INTER_LANCZOS4 if image.ndim == 3 else cv2.INTER_LINEAR
-        found = cv2.remap(image, columns, rows, method, borderMode=cv2.BORDER_REFLECT_101)
-        return np.asarray(found, np.float32)
 
-    filled = read(background, x + (source.x0 - source.box[0]), y + (source.y0 - source.box[1]))
-    freed = np.maximum(read(around.rim, x, y), read(around.reach, x, y) * (1 - reach))
-    shown = read(around.photo, x, y)
-    return np.asarray(shown + freed[..., None] * (filled - shown), np.float32)
+def _read(image: npt.NDArray[Any], x: Float32Array, y: Float32Array, method: int) -> Float32Array:
+    """An image at places (h, w) of it."""
+    found = cv2.remap(image, x, y, method, borderMode=cv2.BORDER_REFLECT_101)
+    return np.asarray(found, np.float32)
 
 
 def _meeting(one: Box, other: Box) -> Box | None:
