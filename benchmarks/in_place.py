@@ -118,12 +118,14 @@ def clicked(
     if (mask > 0.5).sum() < LEAST:
         return None
     edge = segmenter.edge(found.astype(np.float32), click)
-    behind = 1 - staying(mask, grid_mask(edge, plan))
+    sure = grid_mask(edge, plan)
     inside = grid_inside(plan, truth.shape) > 0.5
     taper = ring_taper(plan, truth.shape)[..., None]
     report = {}
     for motion_name, stated in motions(mask > 0.5).items():
-        motion = with_surroundings(ObjectMotion([stated * taper]), mask)
+        told = ObjectMotion([stated * taper])
+        behind = 1 - staying(mask, sure, told)
+        motion = with_surroundings(told, mask)
         field = held_at_border(motion, plan, truth.shape).backward[0]
         speed = np.linalg.norm(field, axis=2)
         cover = warp(mask, field) > 0.5

@@ -9,7 +9,13 @@ from follow_your_click import Animator, Box, HoldStill, Region
 from follow_your_click.planning import RegionPlan
 from follow_your_click.prompt_reading import PromptReading
 from follow_your_click.rendering import CropPlan, plan_crop, render
-from follow_your_click.rendering.elastic import SHORT, held_at_border, staying, with_surroundings
+from follow_your_click.rendering.elastic import (
+    SHORT,
+    free_of_border,
+    held_at_border,
+    staying,
+    with_surroundings,
+)
 from follow_your_click.rendering.grid import COLUMNS, GRID_SIZE, ROWS, Float32Array
 from follow_your_click.rendering.motion import ObjectMotion
 
@@ -72,16 +78,47 @@ def test_nothing_crosses_the_photos_border_but_slides_along_it() -> None:
     assert not field[0].any() and not field[-1].any() and not field[:, -1].any(), "the grid's end"
 
 
-def test_what_is_behind_stays_where_the_edge_beside_it_is_sure_and_does_not_look_down() -> None:
-    box = ((np.abs(COLUMNS - 150) < 40) & (np.abs(ROWS - 150) < 40)).astype(np.float32)
-    everywhere = staying(box, np.ones_like(box))
+def _box() -> Float32Array:
+    return ((np.abs(COLUMNS - 150) < 40) & (np.abs(ROWS - 150) < 40)).astype(np.float32)
+
+
+def _aside(share: Float32Array) -> ObjectMotion:
+    field = np.stack([6 * share, np.zeros_like(share)], axis=2)
+    return ObjectMotion([np.zeros_like(field), field])
+
+
+def test_what_is_behind_stays_where_the_edge_beside_it_is_sure_but_for_what_it_stands_on() -> None:
+    box, motion = _box(), _aside(np.ones_like(ROWS))
+    everywhere = staying(box, np.ones_like(box), motion)
     assert everywhere.shape == box.shape and 0 <= everywhere.min() <= everywhere.max() <= 1.001
     for row, column in ((150, 120), (150, 100), (150, 200), (100, 150)):
         assert everywhere[row, column] > 0.95, "beside it, above it, and under its rim"
     assert everywhere[200, 150] < 0.05, "what it stands on"
-    left = staying(box, (COLUMNS < 150).astype(np.float32))
+    left = staying(box, (COLUMNS < 150).astype(np.float32), motion)
     assert left[150, 90] > 0.95 and left[150, 210] < 0.05
-    assert not staying(box, np.zeros_like(box)).any() and not staying(0 * box, box).any()
+    assert not staying(box, np.zeros_like(box), motion).any()
+    assert not staying(0 * box, box, motion).any()
+
+
+def test_what_hangs_is_joined_above() -> None:
+    box = _box()
+    pendulum = staying(box, np.ones_like(box), _aside(np.clip((ROWS - 110) / 80, 0, 1)))
+    assert pendulum[200, 150] > 0.95 and pendulum[100, 150] < 0.05 and pendulum[150, 100] > 0.95
+    swaying = staying(box, np.ones_like(box), _aside(np.clip((190 - ROWS) / 80, 0, 1)))
+    assert swaying[200, 150] < 0.05 and swaying[100, 150] > 0.95
+
+
+def test_what_is_cut_free_may_cross_the_border_unless_that_cuts_it_off() -> None:
+    motion = _aside(np.ones_like(ROWS))
+    plan, shape = CropPlan(0, 300, 256, 64), (1000, 1000)  # a cell is a pixel
+    apart, cut_off = ((np.abs(COLUMNS - at) < 20).astype(np.float32) for at in (50, 40))
+    stays = np.ones_like(apart)
+    pinned = held_at_border(motion, plan, shape).backward[-1]
+    for mask, expected in ((apart, motion.backward[-1]), (cut_off, pinned)):
+        free = free_of_border(mask, stays, plan, shape)
+        made = held_at_border(motion, plan, shape, free).backward[-1]
+        np.testing.assert_array_equal(made[100:150, 26:100], expected[100:150, 26:100])
+    assert not pinned[100:150, 24].any()
 
 
 def _animal() -> tuple[npt.NDArray[np.uint8], Bools]:

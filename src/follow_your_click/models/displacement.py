@@ -91,6 +91,19 @@ class DisplacementField(ModelMixin, ConfigMixin):
             num_frames: F.
             grid: row and column, below `GRIDS`, of the one grid that is wanted, see `on_grid`; None: all positions.
         """
+        ways, own = self.parts(motion_text, mask, motion_strength, num_frames, grid=grid)
+        return ways + own
+
+    def parts(
+        self,
+        motion_text: Tensor,
+        mask: Tensor,
+        motion_strength: Tensor,
+        num_frames: int,
+        *,
+        grid: tuple[int, int] | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """The two of which displacements are the sum: of the region as a whole, and of each position by itself; arguments and shapes as of `forward`."""
         # Outside the range of half precision and bfloat16: the centre of a region, small strengths.
         mask, strength = mask.float(), motion_strength.float()
         courses = mode_courses(num_frames).to(motion_text)
@@ -110,9 +123,8 @@ class DisplacementField(ModelMixin, ConfigMixin):
             own, shapes = self._of_positions(on_grid(position, grid), known), on_grid(shapes, grid)
         own = rearrange(own, "b (two m) h w -> b two h w m", two=2) @ courses.T
         ways = torch.einsum("bdkf,bkhw->bdfhw", whole.float(), shapes)
-        ways = ways + rearrange(own.float(), "b two h w f -> b two f h w")
-        reach = strength * ((num_frames - 1) / STRENGTH_SIDE)
-        return ways * reach.reshape(-1, 1, 1, 1, 1)
+        reach = (strength * ((num_frames - 1) / STRENGTH_SIDE)).reshape(-1, 1, 1, 1, 1)
+        return ways * reach, rearrange(own.float(), "b two h w f -> b two f h w") * reach
 
     def _of_positions(self, position: Tensor, known: Tensor) -> Tensor:
         """How much of each course every position takes, beside what all of them do: (B, 2 M, H, W)."""

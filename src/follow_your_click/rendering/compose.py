@@ -20,6 +20,7 @@ from follow_your_click.rendering.crop import CropPlan, MaskArray, UInt8Array
 from follow_your_click.rendering.elastic import (
     LEAST_STAYING,
     SHORT,
+    free_of_border,
     held_at_border,
     longest_way,
     staying,
@@ -142,13 +143,13 @@ def render(
     inside = grid_inside(plan, shape)
     taper = ring_taper(plan, shape)
     full_photo = grid_photo(photo, plan)
-    elastic, stays = False, None
+    elastic, stays, comes_along = False, None, None
     if displacement is not None:
         motion = stated_motion(displacement, taper)
         elastic = not parts and (in_place or longest_way(motion, coarse_mask) <= SHORT)
         if elastic:
-            motion = _in_place(motion, coarse_mask, plan, shape, fixed)
-            stays = _staying(coarse_mask, edge, plan)
+            stays = _staying(motion, coarse_mask, edge, plan)
+            motion, comes_along = _in_place(motion, coarse_mask, plan, shape, fixed, stays)
         layers = carried_layers(_stirred(motion) if elastic else coarse_mask, motion)
     else:
         noise = noise_floor(frames, coarse_mask, inside)
@@ -173,7 +174,7 @@ def render(
     behind = around = None
     if elastic:
         original = np.ascontiguousarray(photo[top : area[3], left : area[2]])
-        matte, around = _joined(matte, original, motion, stays, grid, area)
+        matte, around = _joined(matte, original, comes_along, stays, grid, area)
     if not elastic or around is not None:
         moved = [warp(coarse_mask, field) for field in motion.backward] if elastic else layers.moved
         soft_photo = grid_frames(plan.extract(photo)[None])[0]
@@ -212,36 +213,45 @@ def _in_place(
     plan: CropPlan,
     shape: tuple[int, int],
     fixed: BoolArray | None,
-) -> ObjectMotion:
-    """A stated motion of an object (g, g) and of what is around it in a photo (H, W), but for what is fixed there (H, W)."""
+    stays: Float32Array | None,
+) -> tuple[ObjectMotion, ObjectMotion | None]:
+    """A stated motion of an object (g, g) and of what is around it in a photo (H, W), but for what is fixed there (H, W); and that of what is
+    behind it, as far as it does not stay (g, g); None where it is the same."""
     there = None if fixed is None else grid_mask(fixed.astype(np.float32), plan) > 0.5
-    return held_at_border(with_surroundings(motion, mask, there), plan, shape)
+    joined = with_surroundings(motion, mask, there)
+    held = held_at_border(joined, plan, shape)
+    if stays is None:
+        return held, None
+    free = free_of_border(mask, stays, plan, shape)
+    comes = (1 - stays)[..., None]
+    behind = ObjectMotion([field * comes for field in held.backward])
+    return held_at_border(joined, plan, shape, free), behind
 
 
-def _staying(mask: Float32Array, edge: Float32Array | None, plan: CropPlan) -> Float32Array | None:
-    """How far what is behind an object in place (g, g) stays, (g, g); None where nearly all of it comes along."""
+def _staying(
+    motion: ObjectMotion, mask: Float32Array, edge: Float32Array | None, plan: CropPlan
+) -> Float32Array | None:
+    """How far what is behind an object (g, g) that moves in place stays, (g, g); None where nearly all of it comes along."""
     if edge is None:
         return None
-    stays = staying(mask, grid_mask(edge, plan))
+    stays = staying(mask, grid_mask(edge, plan), motion)
     return stays if stays.max() >= LEAST_STAYING else None
 
 
 def _joined(
     matte: Matte,
     photo: UInt8Array,
-    motion: ObjectMotion,
+    comes_along: ObjectMotion | None,
     stays: Float32Array | None,
     grid: Grid,
     area: Box,
 ) -> tuple[Matte, Surroundings | None]:
     """The layer of an object in place and what is around it, in an area of the photo (h, w, 3): nothing is cut where nothing stays (g, g)."""
-    if stays is None:
+    if stays is None or comes_along is None:
         return replace(matte, colours=photo), None
     opened = smoothstep(grid.upsample(stays, area, cv2.INTER_LINEAR), *OPENED)
     colours = photo + opened[..., None] * (matte.colours.astype(np.float32) - photo)
-    comes = (1 - stays)[..., None]
-    behind = ObjectMotion([field * comes for field in motion.backward])
-    around = Surroundings(photo, behind, matte.rim * opened, matte.reach * opened)
+    around = Surroundings(photo, comes_along, matte.rim * opened, matte.reach * opened)
     return replace(matte, colours=np.rint(colours).astype(np.uint8)), around
 
 

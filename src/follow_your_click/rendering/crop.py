@@ -55,8 +55,8 @@ class CropPlan:
         return np.asarray(resample(window, self.model_size), np.uint8)
 
     def extract_mask(self, mask: MaskArray) -> Float32Array:
-        """The mask in the window: float32 (m, m), 0 ... 1, from (H, W); mirrored like the photo."""
-        window = cut(mask, self.x0, self.y0, self.side, border=cv2.BORDER_REFLECT_101)
+        """The mask in the window: float32 (m, m), 0 ... 1, from (H, W); nothing beyond the photo, or its mirror image would count as the object."""
+        window = cut(mask, self.x0, self.y0, self.side, border=cv2.BORDER_CONSTANT)
         scaled = resample(window.astype(np.float32), self.model_size)
         return np.asarray(np.clip(scaled, 0.0, 1.0), np.float32)
 

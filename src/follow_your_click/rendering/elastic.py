@@ -41,10 +41,13 @@ PINNED = 2.0
 # in the cells themselves.
 COARSE_BLURS, FINE_BLURS = np.linspace(8, 1.5, 30), np.linspace(3, 1, 8)
 COVERED = 0.4  # share of a larger cell
-# An object stands on what is below it, or grows from there: there it stays joined, where its edge looks down by more than these (sines).
-JOINED_BELOW = (0.4, 0.8)
+# An object stands on what is below it, or grows from there: there it stays joined, where its edge looks down by more than these (sines);
+# up, if it hangs, as what moves above so much less than below does.
+JOINED_END = (0.4, 0.8)
+HANGING = 0.6
 # Cells: standard deviations of the blurs by which the outline's direction and what holds along it are taken, and of those of what follows around it.
 OUTLINE_BLUR, ALONG, BESIDE = 3.0, 4.0, (6.0, 3.0)
+CUT_OFF = 1.5  # cells from the photo's border, within which an object counts as cut off by it
 LEAST_STAYING = 0.3  # of the background somewhere beside an object; with less it is not worth what filling costs
 
 
@@ -76,12 +79,13 @@ def with_surroundings(
         return ObjectMotion(list(pool.map(made, motion.backward, moved)))
 
 
-def staying(mask: Float32Array, sure: Float32Array) -> Float32Array:
+def staying(mask: Float32Array, sure: Float32Array, motion: ObjectMotion) -> Float32Array:
     """How far the background stays where it is while the object beside it moves: float32 (g, g), 0 ... 1; each place as the outline next to it.
 
     Args:
         mask: float32 (g, g), the object in frame 0.
         sure: float32 (g, g), 0 ... 1, how sure it is that the object ends where the mask does.
+        motion: of the object.
     """
     shown = mask > 0.5
     outline = shown & (cv2.erode(shown.astype(np.uint8), np.ones((3, 3), np.uint8)) == 0)
@@ -90,7 +94,8 @@ def staying(mask: Float32Array, sure: Float32Array) -> Float32Array:
     soft = blur(shown.astype(np.float32), OUTLINE_BLUR)
     across, down = (cv2.Sobel(soft, cv2.CV_32F, *axes) for axes in ((1, 0), (0, 1)))
     below = np.asarray(-down / (np.hypot(across, down) + 1e-6), np.float32)
-    free = np.where(outline, sure * (1 - smoothstep(below, *JOINED_BELOW)), np.float32(0))
+    held = -below if _hangs(motion, shown) else below
+    free = np.where(outline, sure * (1 - smoothstep(held, *JOINED_END)), np.float32(0))
     free = blur(free, ALONG) / np.maximum(blur(outline.astype(np.float32), ALONG), 1e-6)
     _, nearest = cv2.distanceTransformWithLabels(
         (~outline).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
@@ -103,6 +108,15 @@ def staying(mask: Float32Array, sure: Float32Array) -> Float32Array:
     return beside
 
 
+def _hangs(motion: ObjectMotion, shown: npt.NDArray[np.bool_]) -> bool:
+    """Whether the upper third of an object (g, g) moves much less than the lower one."""
+    farthest = np.max([np.linalg.norm(field, axis=2) for field in motion.backward], axis=0)
+    rows, _ = np.nonzero(shown)
+    upper, lower = np.quantile(rows, (1 / 3, 2 / 3))
+    above, below = farthest[shown & (upper >= ROWS)], farthest[shown & (lower <= ROWS)]
+    return bool(above.mean() < HANGING * below.mean())
+
+
 def longest_way(motion: ObjectMotion, mask: Float32Array) -> float:
     """How far anything comes from where it was in frame 0, in cells, wherever the object (g, g) is or was."""
     before = mask > 0.5
@@ -112,10 +126,16 @@ def longest_way(motion: ObjectMotion, mask: Float32Array) -> float:
     )
 
 
-def held_at_border(motion: ObjectMotion, plan: CropPlan, shape: tuple[int, int]) -> ObjectMotion:
+def held_at_border(
+    motion: ObjectMotion,
+    plan: CropPlan,
+    shape: tuple[int, int],
+    free: Float32Array | None = None,
+) -> ObjectMotion:
     """The same, but nothing crosses the border of a photo (H, W), where what it cuts off slides along it, and the grid ends still.
 
-    What lies beyond the border is not known, so nothing of it may come in, and what is joined to it must stay so.
+    What lies beyond the border is not known, so nothing of it may come in, and what is joined to it must stay so. `free`: float32
+    (g, g), 0 ... 1, how far what moves is neither, see `free_of_border`.
     """
     height, width = shape
     grid = Grid.of(plan)
@@ -126,8 +146,23 @@ def held_at_border(motion: ObjectMotion, plan: CropPlan, shape: tuple[int, int])
         place = first + grid.cell * cells
         away = np.minimum(place, length - 1 - place) / grid.cell
         shares.append(smoothstep(np.maximum(away, 0), 0, reach))
-    share = np.stack(shares, axis=2) * ring_taper(plan, shape)[..., None]
+    share = np.stack(shares, axis=2)
+    if free is not None:
+        share = share + (1 - share) * free[..., None]
+    share = share * ring_taper(plan, shape)[..., None]
     return ObjectMotion([field * share for field in motion.backward])
+
+
+def free_of_border(
+    mask: Float32Array, stays: Float32Array, plan: CropPlan, shape: tuple[int, int]
+) -> Float32Array:
+    """How far an object (g, g) may cross the border of a photo (H, W): as far as what is behind it stays, unless the border cuts it off; (g, g)."""
+    height, width = shape
+    grid = Grid.of(plan)
+    x, y = grid.x0 + grid.cell * COLUMNS, grid.y0 + grid.cell * ROWS
+    away = np.minimum(np.minimum(x, width - 1 - x), np.minimum(y, height - 1 - y)) / grid.cell
+    cut_off = (np.abs(away) < CUT_OFF) & (mask > 0.5)
+    return np.zeros_like(stays) if cut_off.any() else stays
 
 
 def _moved(motion: ObjectMotion, mask: Float32Array) -> list[npt.NDArray[np.bool_]]:

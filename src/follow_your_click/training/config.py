@@ -101,6 +101,8 @@ class DisplacementFieldSettings(Strict):
     """Training of `DisplacementField` on the masks and displacements of procedural clips; settings as of the U-Net's.
 
     `init`: a trained field to go on from (then `model` is not used).
+    `own_weight`: of the energy of what single positions are displaced by beside what all of them do, so that whatever is a map of the whole
+    region is learned as one: it is true at the region's rim too, where positions know least.
     """
 
     kind: Literal["displacement_field"]
@@ -112,6 +114,7 @@ class DisplacementFieldSettings(Strict):
     motion_weights: dict[str, float] | None = None
     motion_prompt_dropout: Share = 0.02
     clip_uses: int = Field(default=16, ge=1)
+    own_weight: float = Field(default=0.0, ge=0)
 
 
 class MotionUNetSettings(Strict):

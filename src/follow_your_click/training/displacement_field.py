@@ -8,7 +8,7 @@ from __future__ import annotations
 import random as random_module
 from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 from einops import rearrange
@@ -143,21 +143,26 @@ class DisplacementFieldObjective:
         row, column = torch.randint(
             GRIDS, (2,), generator=generator, device=generator.device
         ).tolist()
-        return {"loss": self._loss_of(self.model, *batch, grid=(row, column))}
+        weight = self.settings.own_weight
+        return {"loss": self._loss_of(self.model, *batch, grid=(row, column), own_weight=weight)}
 
     @staticmethod
     def _loss_of(
-        model: nn.Module,
+        model: DisplacementField,
         geometry: GeometryBatch,
         texts: Tensor,
         grid: tuple[int, int] | None = None,
+        own_weight: float = 0.0,
     ) -> Tensor:
         frames = geometry.moving.shape[1]
-        found = model(texts, geometry.region_mask, geometry.motion_strength, frames, grid=grid)
+        ways, own = model.parts(
+            texts, geometry.region_mask, geometry.motion_strength, frames, grid=grid
+        )
         true, moving = geometry.displacement, geometry.moving
         if grid is not None:
             true, moving = on_grid(true, grid), on_grid(moving, grid)
-        return displacement_loss(found, true, moving)
+        loss = displacement_loss(ways + own, true, moving)
+        return loss + own_weight * _share_of(own, true, moving) if own_weight else loss
 
     def validate(self, model: nn.Module) -> tuple[dict[str, float], Image.Image | None]:
         """The error on fixed held-out photos and objects: in plain words, in training wordings and in held-out ones."""
@@ -171,7 +176,7 @@ class DisplacementFieldObjective:
         return {
             f"displacement_error_{split}_wordings": float(
                 self._loss_of(
-                    model,
+                    cast(DisplacementField, model),
                     geometry,
                     self._texts(motions, random_module.Random(0), split),
                 )
@@ -228,6 +233,16 @@ def displacement_loss(
         # A clip that is wrong by far more than its own motion must not outweigh all others.
         total = total + share * (relative / (1 + relative / FAR_OFF)).mean()
     return total
+
+
+def _share_of(own: Tensor, true: Tensor, moving: Tensor) -> Tensor:
+    """The energy of what positions are displaced by themselves (B, 2, F, h, w) where the object is, as a share of the true displacement's: a scalar."""
+    area = moving.sum((1, 2, 3)).clamp(min=1)
+    energy, size = (
+        (each.float().square() * moving[:, None]).sum((1, 2, 3, 4)) / area for each in (own, true)
+    )
+    share = energy / size.clamp(min=STILL**2) * (size > STILL**2)
+    return (share / (1 + share / FAR_OFF)).mean()
 
 
 def at_positions(displacement: Tensor, size: tuple[int, int]) -> Tensor:
