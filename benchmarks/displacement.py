@@ -40,7 +40,7 @@ def main() -> None:
     pipeline.set_progress_bar_config(disable=True)
     size = 8 * int(pipeline.unet.config.sample_size)
     images = load_library(arguments.data, split="held_out")
-    source = ProceduralClips(images, size=size, wordings=arguments.wordings)
+    source = ProceduralClips(images, size=size, wordings=arguments.wordings, fading=False)
     print(
         f"{arguments.model}, {arguments.clips} clips of each motion, wordings: {arguments.wordings}"
     )

@@ -215,7 +215,7 @@ def test_neither_another_region_nor_what_is_held_still_comes_along() -> None:
     beside = Box(68, 20, 96, 80)
 
     def changed(*others: Region, **held: object) -> bool:
-        regions = [*others, Region(Box(40, 20, 64, 80), prompt="sway in the wind", strength=2)]
+        regions = [*others, Region(Box(40, 20, 64, 80), prompt="sway in the wind", strength=4)]
         clip = animator.animate(photo, regions, num_frames=6, seed=0, **held)  # type: ignore[arg-type]
         return bool((clip.frames != photo).any(axis=(0, 3))[30:70, 72:94].any())
 

@@ -109,6 +109,20 @@ def test_in_place_motion_is_measured_and_stays_below_what_is_asked(
     assert (batch.motion_strength < 0.56).all()
 
 
+def test_without_fading_a_region_moves_as_far_at_its_edge_as_in_its_middle(
+    library: PictureLibrary, source: ProceduralClips
+) -> None:
+    whole = ProceduralClips(library, size=source.size, fading=False)
+    request = ClipRequest("translate_right", "in_place", 0.5)
+    for clips, even in ((whole, True), (source, False)):
+        batch = _clips(clips, request, seed=5)
+        moved = batch.displacement[0, -1, 0][batch.moving_mask[0, -1, 0] > 0.5]
+        assert bool(moved.max() - moved.min() < 1e-3) is even
+        assert moved.min() < -0.01
+    swing = _clips(whole, ClipRequest("swing", "in_place", 2.0), seed=5)
+    assert swing.motion_strength.item() == pytest.approx(2.0, rel=0.15)
+
+
 @pytest.mark.parametrize("motion", MOTIONS)
 def test_what_lies_outside_the_moving_area_never_changes(
     source: ProceduralClips, motion: str

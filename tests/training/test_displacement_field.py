@@ -46,6 +46,33 @@ def test_an_error_of_displacement_counts_more_on_the_object_than_away_from_it():
     assert near > 20 * far > 0
 
 
+def test_what_positions_are_displaced_by_themselves_costs_as_much_as_the_weight_says(configure):
+    built = build_objective(configure("displacement_field", {"own_weight": 0.5}))
+    geometry, texts = built.batch(4, seed=0, step=0)
+    torch.manual_seed(0)
+    field = built.model
+    torch.nn.init.normal_(field.conv_out.weight, std=0.1)
+
+    def losses():
+        with torch.no_grad():
+            return [
+                float(built._loss_of(field, geometry, texts, own_weight=w)) for w in (0, 0.5, 1)
+            ]
+
+    plain, half, full = losses()
+    assert half - plain == pytest.approx(full - half, rel=1e-3) and half > plain
+    torch.nn.init.zeros_(field.conv_out.weight)
+    torch.nn.init.normal_(field.linear_out.weight, std=0.1)
+    plain, half, full = losses()
+    assert plain == half == full, "what all positions do is free"
+    torch.nn.init.normal_(field.conv_out.weight, std=0.1)
+    generator = torch.Generator().manual_seed(0)
+    grid = tuple(torch.randint(2, (2,), generator=generator).tolist())
+    expected = built._loss_of(field, geometry, texts, grid=grid, own_weight=0.5)
+    weighed = built.loss((geometry, texts), generator=generator.manual_seed(0))["loss"]
+    torch.testing.assert_close(weighed, expected)
+
+
 def _told_asked_measured(configure, motion):
     """Strengths of 300 clips of one motion."""
     built = build_objective(
@@ -65,8 +92,8 @@ def test_some_turns_are_told_the_strength_that_was_asked_for(configure):
 
 
 def test_what_may_leave_its_outline_is_told_as_it_was_shown(configure):
-    told, asked, measured = _told_asked_measured(configure, "grow")
-    assert (asked > 1.1 * measured).any(), "some objects bear less growth than was asked for"
+    told, asked, measured = _told_asked_measured(configure, "ripple")
+    assert (asked > 1.1 * measured).any(), "some objects bear less of it than was asked for"
     torch.testing.assert_close(told, measured)
 
 

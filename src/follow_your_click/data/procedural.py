@@ -11,6 +11,7 @@ import math
 import random as random_module
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import torch
@@ -120,6 +121,8 @@ class ProceduralClips:
         wordings: where prompts are drawn from, see `motion_prompts`.
         motion_weights: how often each motion is drawn, by its name or its family's (shared evenly by the
             family's motions); what is not named is not drawn. None: 40 % translations, the rest evenly.
+        fading: whether motions of regions of photos fade towards their edges, so that the frames do not tear; without, the displacements are
+            the motion's own all over the region, as of a cut-out.
 
     Raises:
         SettingsError: a size or a number of frames out of range, an empty library, or an unknown motion.
@@ -133,6 +136,7 @@ class ProceduralClips:
         num_frames: int = 16,
         wordings: WordingSplit = "train",
         motion_weights: Mapping[str, float] | None = None,
+        fading: bool = True,
     ) -> None:
         if size < 32 or size % 2:
             raise SettingsError(f"got size {size}; expected an even number of at least 32")
@@ -147,6 +151,7 @@ class ProceduralClips:
         self.size = size
         self.num_frames = num_frames
         self.wordings: WordingSplit = wordings
+        self.fading = fading
         self.motion_weights = (
             _default_weights() if motion_weights is None else _spread(motion_weights)
         )
@@ -206,7 +211,8 @@ class ProceduralClips:
         coverage = torch.empty(len(scenes), frames, 1, size, size, device=device)
         flow = torch.empty(len(scenes), frames - 1, 2, size, size, device=device)
         displacement = torch.empty(len(scenes), frames, 2, size, size, device=device)
-        for kind, render in (("layers", layers.render), ("in_place", regions.render)):
+        in_place = partial(regions.render, fading=self.fading)
+        for kind, render in (("layers", layers.render), ("in_place", in_place)):
             chosen = [index for index, scene in enumerate(scenes) if scene.kind == kind]
             if chosen:
                 part = render(

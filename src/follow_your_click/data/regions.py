@@ -57,10 +57,14 @@ def render(
     *,
     size: int,
     num_frames: int,
+    fading: bool = True,
 ) -> Rendered:
-    """Render in-place clips from photo textures `background` (B, 3, 2 S, 2 S)."""
+    """Render in-place clips from photo textures `background` (B, 3, 2 S, 2 S).
+
+    Motions fade towards the region's edge, so that nothing tears there; without `fading` they are the same all over it.
+    """
     del images
-    found = [_region(scene, size=size, num_frames=num_frames) for scene in scenes]
+    found = [_region(scene, size=size, num_frames=num_frames, fading=fading) for scene in scenes]
     flowing = [family(scene.motion) == "flow" for scene in scenes]
     frames = background.new_empty(len(scenes), num_frames, 3, size, size)
     coverage = background.new_empty(len(scenes), num_frames, 1, size, size)
@@ -103,7 +107,7 @@ def _level(scene: Scene, grid: Tensor) -> Tensor:
     return level + 0.3 * bump
 
 
-def _region(scene: Scene, *, size: int, num_frames: int) -> _Region:
+def _region(scene: Scene, *, size: int, num_frames: int, fading: bool) -> _Region:
     grid = _grid(size)
     level = _level(scene, grid)
     fade = _smoothstep(level / (_WIDE_FADE if family(scene.motion) in _MONOTONE else _FADE))
@@ -111,7 +115,7 @@ def _region(scene: Scene, *, size: int, num_frames: int) -> _Region:
     inside = grid[coverage > 0.5]
     low, high = inside.amin(dim=0), inside.amax(dim=0)
     centre, half = (low + high) / 2.0, (high - low) / 2.0 + 0.5 / size
-    if family(scene.motion) == "flow":
+    if family(scene.motion) == "flow" or not fading:
         fade = torch.ones_like(fade)
     # Every fourth pixel is enough to know the mean motion and the strain.
     points = ((grid - centre) / half)[::4, ::4]
