@@ -5,9 +5,10 @@ Axis legend: H W rows and columns of the photo, L frames, h w rows and columns o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from threading import Lock
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -21,6 +22,8 @@ from follow_your_click.segmentation.click import ClickSegmenter
 from follow_your_click.segmentation.granularity import choose_mask
 from follow_your_click.segmentation.resolve import needs_segmenter
 from follow_your_click.turning import Piece
+
+Told = TypeVar("Told")
 
 JOINING = 0.15  # of the square root of a head's area: how near the body is where they join
 # Of a head's radius: from where to where its middle is so far from the joint that this says which way the head looks.
@@ -64,14 +67,7 @@ class HeadFinder:
 
         `clicks`: by which each was selected, if it was by one alone.
         """
-        if all(mask is None for mask in masks):
-            return [None] * len(masks)
-        with self._lock:
-            segmenter = self._prepared(photo)
-            return [
-                None if mask is None else self._head(segmenter, mask, click)
-                for mask, click in zip(masks, clicks, strict=True)
-            ]
+        return self._of_each(photo, masks, clicks, self._head)
 
     def things(
         self, photo: npt.NDArray[np.uint8], clicks: Sequence[Click | None]
@@ -101,12 +97,27 @@ class HeadFinder:
 
         `clicks`: by which each was selected, if it was by one alone.
         """
+        return self._of_each(
+            photo,
+            masks,
+            clicks,
+            lambda segmenter, mask, click: segmenter.edge(mask, _place(click)),
+        )
+
+    def _of_each(
+        self,
+        photo: npt.NDArray[np.uint8],
+        masks: Sequence[npt.NDArray[np.float32] | None],
+        clicks: Sequence[Click | None],
+        told: Callable[[ClickSegmenter, npt.NDArray[np.float32], Click | None], Told],
+    ) -> list[Told | None]:
+        """What the network tells of each mask (H, W) of a photo (H, W, 3), and of the click that selected it; None where there is no mask."""
         if all(mask is None for mask in masks):
             return [None] * len(masks)
         with self._lock:
             segmenter = self._prepared(photo)
             return [
-                None if mask is None else segmenter.edge(mask, _place(click))
+                None if mask is None else told(segmenter, mask, click)
                 for mask, click in zip(masks, clicks, strict=True)
             ]
 
