@@ -23,7 +23,6 @@ Axis legend: H rows, W columns.
 import argparse
 import json
 from collections.abc import Sequence
-from hashlib import sha1
 from pathlib import Path
 
 import cv2
@@ -31,7 +30,6 @@ import numpy as np
 import numpy.typing as npt
 
 from follow_your_click.data.outlines import held_out_outlines, held_out_parts
-from follow_your_click.data.simulated_clicks import interior_depth
 from follow_your_click.evaluation.figures import (
     bootstrap_interval,
     ratio_of_means,
@@ -52,6 +50,7 @@ from follow_your_click.rendering.grid import (
 from follow_your_click.rendering.motion import ObjectMotion
 from follow_your_click.segmentation.click import ClickSegmenter
 from follow_your_click.segmentation.granularity import choose_mask
+from segmentation import anywhere
 
 MODEL_SIZE = 256
 LONGEST = 10.0  # cells; the clips of `mini` have 2 to 22
@@ -59,7 +58,6 @@ MARGIN = 8  # cells by which a mask is grown before what moves outside counts
 LEAST = 60  # cells that a mask has at least
 FIGURES = ("kept", "folded", "stretched", "around")
 CLICKED_FIGURES = ("background", "background, joined", "torn", "torn, cut all around")
-OFF_RIM = 0.01  # of the short side: how far from the rim of an outline a click lies at least
 
 
 def motions(selected: npt.NDArray[np.bool_]) -> dict[str, npt.NDArray[np.float32]]:
@@ -108,17 +106,13 @@ def clicked(
     segmenter: ClickSegmenter, truth: npt.NDArray[np.bool_], name: str
 ) -> dict[str, list[float]] | None:
     """`CLICKED_FIGURES` of each motion of what one click on an outlined object (H, W) of the prepared photo finds; None if that is too small."""
-    depth = interior_depth(truth)
-    rows, columns = np.nonzero(depth >= min(OFF_RIM * min(truth.shape), depth.max()))
-    at = int(sha1(name.encode()).hexdigest(), 16) % len(rows)
-    click = int(columns[at]), int(rows[at])
+    click = anywhere(truth, name)
     found = choose_mask(segmenter.predict(point_coords=np.array([click], np.float32)), None)
     plan = plan_crop(found.astype(np.float32), model_size=MODEL_SIZE, travel=0, context=CONTEXT)
     mask, true = (grid_mask(each.astype(np.float32), plan) for each in (found, truth))
     if (mask > 0.5).sum() < LEAST:
         return None
-    edge = segmenter.edge(found.astype(np.float32), click)
-    sure = grid_mask(edge, plan)
+    sure = grid_mask(segmenter.edge(found.astype(np.float32), click), plan)
     inside = grid_inside(plan, truth.shape) > 0.5
     taper = ring_taper(plan, truth.shape)[..., None]
     report = {}

@@ -94,6 +94,14 @@ class _Moving:
         return cls(share, motion, [warp(mask * share, field) for field in motion.backward])
 
 
+@dataclass(frozen=True, eq=False)
+class _Cut:
+    """What is behind an object in place: how far it stays, (g, g), and how it moves as far as it does not."""
+
+    stays: Float32Array
+    motion: ObjectMotion
+
+
 def render(
     photo: UInt8Array,
     mask: MaskArray,
@@ -143,13 +151,12 @@ def render(
     inside = grid_inside(plan, shape)
     taper = ring_taper(plan, shape)
     full_photo = grid_photo(photo, plan)
-    elastic, stays, comes_along = False, None, None
+    elastic, cut = False, None
     if displacement is not None:
         motion = stated_motion(displacement, taper)
         elastic = not parts and (in_place or longest_way(motion, coarse_mask) <= SHORT)
         if elastic:
-            stays = _staying(motion, coarse_mask, edge, plan)
-            motion, comes_along = _in_place(motion, coarse_mask, plan, shape, fixed, stays)
+            motion, cut = _in_place(motion, coarse_mask, plan, shape, fixed, edge)
         layers = carried_layers(_stirred(motion) if elastic else coarse_mask, motion)
     else:
         noise = noise_floor(frames, coarse_mask, inside)
@@ -174,14 +181,14 @@ def render(
     behind = around = None
     if elastic:
         original = np.ascontiguousarray(photo[top : area[3], left : area[2]])
-        matte, around = _joined(matte, original, comes_along, stays, grid, area)
-    if not elastic or around is not None:
+        matte, around = _joined(matte, original, cut, grid, area)
+    if not elastic or cut is not None:
         moved = [warp(coarse_mask, field) for field in motion.backward] if elastic else layers.moved
         soft_photo = grid_frames(plan.extract(photo)[None])[0]
         background = read_background(frames, soft_photo, coarse_mask, inside, moved)
         needed = needed_background(coarse_mask, moved)
-        if stays is not None:
-            needed = needed * smoothstep(stays, *OPENED)
+        if cut is not None:
+            needed = needed * smoothstep(cut.stays, *OPENED)
         behind = sharp_background(
             *(photo, background, full_photo, needed, inside, grid, box),
             model_size=plan.model_size,
@@ -213,45 +220,37 @@ def _in_place(
     plan: CropPlan,
     shape: tuple[int, int],
     fixed: BoolArray | None,
-    stays: Float32Array | None,
-) -> tuple[ObjectMotion, ObjectMotion | None]:
-    """A stated motion of an object (g, g) and of what is around it in a photo (H, W), but for what is fixed there (H, W); and that of what is
-    behind it, as far as it does not stay (g, g); None where it is the same."""
+    edge: Float32Array | None,
+) -> tuple[ObjectMotion, _Cut | None]:
+    """A stated motion of an object (g, g) and of what is around it in a photo (H, W), but for what is fixed there (H, W); and what is behind
+    it, as its edge (H, W) is sure; None where nearly all of that comes along."""
     there = None if fixed is None else grid_mask(fixed.astype(np.float32), plan) > 0.5
     joined = with_surroundings(motion, mask, there)
     held = held_at_border(joined, plan, shape)
-    if stays is None:
-        return held, None
-    free = free_of_border(mask, stays, plan, shape)
-    comes = (1 - stays)[..., None]
-    behind = ObjectMotion([field * comes for field in held.backward])
-    return held_at_border(joined, plan, shape, free), behind
-
-
-def _staying(
-    motion: ObjectMotion, mask: Float32Array, edge: Float32Array | None, plan: CropPlan
-) -> Float32Array | None:
-    """How far what is behind an object (g, g) that moves in place stays, (g, g); None where nearly all of it comes along."""
     if edge is None:
-        return None
+        return held, None
     stays = staying(mask, grid_mask(edge, plan), motion)
-    return stays if stays.max() >= LEAST_STAYING else None
+    if stays.max() < LEAST_STAYING:
+        return held, None
+    comes = (1 - stays)[..., None]
+    cut = _Cut(stays, ObjectMotion([field * comes for field in held.backward]))
+    free = free_of_border(mask, stays, plan, shape)
+    return held_at_border(joined, plan, shape, free), cut
 
 
 def _joined(
     matte: Matte,
     photo: UInt8Array,
-    comes_along: ObjectMotion | None,
-    stays: Float32Array | None,
+    cut: _Cut | None,
     grid: Grid,
     area: Box,
 ) -> tuple[Matte, Surroundings | None]:
-    """The layer of an object in place and what is around it, in an area of the photo (h, w, 3): nothing is cut where nothing stays (g, g)."""
-    if stays is None or comes_along is None:
+    """The layer of an object in place, and what is around it where that is cut from it, in an area of the photo (h, w, 3)."""
+    if cut is None:
         return replace(matte, colours=photo), None
-    opened = smoothstep(grid.upsample(stays, area, cv2.INTER_LINEAR), *OPENED)
+    opened = smoothstep(grid.upsample(cut.stays, area, cv2.INTER_LINEAR), *OPENED)
     colours = photo + opened[..., None] * (matte.colours.astype(np.float32) - photo)
-    around = Surroundings(photo, comes_along, matte.rim * opened, matte.reach * opened)
+    around = Surroundings(photo, cut.motion, matte.rim * opened, matte.reach * opened)
     return replace(matte, colours=np.rint(colours).astype(np.uint8)), around
 
 

@@ -28,9 +28,9 @@ from follow_your_click.models.click_network import (
 )
 from follow_your_click.segmentation.base import Segmentation
 from follow_your_click.segmentation.click_answers import Answer, highest_near, together
-from follow_your_click.segmentation.edges import sure_edge
+from follow_your_click.segmentation.edges import middle_of, sure_edge
 from follow_your_click.segmentation.edits import KeepLargest, edit_mask
-from follow_your_click.segmentation.full_size import Window, draw_full_size
+from follow_your_click.segmentation.full_size import Window, draw_full_size, reduced_copy
 from follow_your_click.segmentation.granularity import choose_mask
 from follow_your_click.segmentation.parts import tidy
 from follow_your_click.segmentation.points import (
@@ -142,7 +142,7 @@ class ClickSegmenter:
         checked_image(image)
         whole = (0, 0, image.shape[1], image.shape[0])
         views: list[_View] = []
-        seen = reduced = _reduced(image, REDUCED_SIDE)
+        seen = reduced = reduced_copy(image, REDUCED_SIDE)
         for side in sorted(SIDES, reverse=True):
             view, seen = self._encoded(whole, seen, side)
             views.insert(0, view)
@@ -270,7 +270,7 @@ class ClickSegmenter:
         sure = np.zeros(photo.shape, np.float32)
         if not (mask > 0.5).any():
             return sure
-        place = _middle_of(mask) if click is None else click
+        place = middle_of(mask, REDUCED_SIDE) if click is None else click
         asked = _Question(np.array([place], np.intp), np.ones(1, np.bool_), None, None)
         whole, closer = self._answers(photo, asked)
         answer = closer or whole
@@ -341,25 +341,6 @@ class ClickSegmenter:
             earlier,
             None if asked.part is None else self.network.places([asked.part]),
         )
-
-
-def _reduced(image: npt.NDArray[np.uint8], side: int) -> npt.NDArray[np.uint8]:
-    """(H, W, 3) with a long side of `side` at most."""
-    scale = side / max(image.shape[:2])
-    if scale >= 1:
-        return image
-    height, width = (max(1, round(scale * full)) for full in image.shape[:2])
-    return np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
-
-
-def _middle_of(mask: npt.NDArray[np.float32]) -> tuple[int, int]:
-    """x, y of about the most interior pixel of a mask (H, W)."""
-    height, width = mask.shape
-    scale = min(1.0, REDUCED_SIDE / max(height, width))
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    small = cv2.resize(np.asarray(mask, np.float32), size, interpolation=cv2.INTER_AREA)
-    x, y = most_interior(small >= min(0.5, float(small.max())))
-    return int((x + 0.5) * width / size[0]), int((y + 0.5) * height / size[1])
 
 
 def _within(window: Window, points: npt.NDArray[np.intp]) -> npt.NDArray[np.bool_]:

@@ -1,4 +1,4 @@
-"""A small mask drawn at the photo's own size.
+"""A photo or mask made small, and a small mask drawn at the photo's own size.
 
 Axis legend: H rows, W columns (photo), h w (cells of the small mask), N points.
 """
@@ -6,6 +6,7 @@ Axis legend: H rows, W columns (photo), h w (cells of the small mask), N points.
 from __future__ import annotations
 
 import math
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -16,8 +17,19 @@ from follow_your_click.segmentation.parts import tidy
 LEVELS_PER_LOGIT = 16.0  # of 256: what the rim between two cells is drawn from
 MARGIN = 0.1  # logit that a cell has at least that was kept, or left away, with what it hangs together with
 
+Number = TypeVar("Number", np.uint8, np.float32)
+
 Window = tuple[int, int, int, int]
 """x, y, width and height in the photo's pixels."""
+
+
+def reduced_copy(image: npt.NDArray[Number], side: int) -> npt.NDArray[Number]:
+    """(H, W) or (H, W, 3) with a long side of `side` at most."""
+    scale = side / max(image.shape[:2])
+    if scale >= 1:
+        return image
+    height, width = (max(1, round(scale * full)) for full in image.shape[:2])
+    return np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), image.dtype)
 
 
 def draw_full_size(

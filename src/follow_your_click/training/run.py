@@ -182,8 +182,6 @@ def _procedural_clips(
     split: Literal["train", "held_out"],
 ) -> ProceduralClips:
     library: PictureLibrary = load_library(config.data, split=split).to(torch.device(config.device))
-    # What is around an object is no matter of the field's: rendering lets the motion fade there, or cuts the object out.
-    shown = isinstance(settings, MotionUNetSettings)
     stride = settings.frame_stride if isinstance(settings, MotionUNetSettings) else 1
     return ProceduralClips(
         library,
@@ -191,7 +189,8 @@ def _procedural_clips(
         num_frames=1 + (settings.num_frames - 1) * stride,
         wordings=split,
         motion_weights=settings.motion_weights,
-        fading=shown,
+        # What is around an object is no matter of the field's: rendering lets the motion fade there, or cuts the object out.
+        fading=isinstance(settings, MotionUNetSettings),
     )
 
 
