@@ -17,6 +17,7 @@ from follow_your_click import animator as animator_module
 from follow_your_click.animator import Animator
 from follow_your_click.clip import Clip
 from follow_your_click.errors import ImageError, RegionError, SettingsError
+from follow_your_click.limbs import Limb
 from follow_your_click.pace import GENTLE
 from follow_your_click.pipeline import RegionalAnimationPipeline
 from follow_your_click.planning import MAX_WINDOW, RegionPlan
@@ -518,10 +519,10 @@ def test_what_is_stated_of_a_limb_becomes_a_swing() -> None:
     fields = np.zeros((4, 16, 16, 2), np.float32)
     fields[1:3, ..., 0] = 0.1
     region = Region(limb > 0, prompt="wag the tail")
-    plan = RegionPlan(0, region, limb, window, 1.0, 1.0, joint=(28.0, 32.5))
+    plan = RegionPlan(0, region, limb, window, 1.0, 1.0, limb=Limb(limb, (28.0, 32.5), bends=False))
     made = stated_of(fields, plan, window)
     assert made is not None and np.abs(made[1, 8, 14, 1]) > np.abs(made[1, 8, 14, 0])
-    assert stated_of(fields, replace(plan, joint=None), window) is fields
+    assert stated_of(fields, replace(plan, limb=None), window) is fields
     assert stated_of(None, plan, window) is None
     goes = replace(plan, reading=PromptReading(("rise",), understood=True))
-    assert goes.in_place and not replace(goes, joint=None).in_place
+    assert goes.in_place and not replace(goes, limb=None).in_place

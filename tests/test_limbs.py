@@ -1,10 +1,22 @@
-"""Limbs: in one piece about where they join the rest of a thing."""
+"""Limbs: about where they join the rest of a thing, in one piece or bending."""
+
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
-from follow_your_click.limbs import MOST_SWING, joint_of, limb_joints, may_swing, swinging
+from follow_your_click.limbs import (
+    MOST_BEND,
+    MOST_SWING,
+    Limb,
+    is_slender,
+    joint_of,
+    may_swing,
+    moving_limbs,
+    swinging,
+    with_rim,
+)
 from follow_your_click.prompt_reading import PromptReading
 from follow_your_click.region import Box, Click, Region
 from follow_your_click.rendering import CropPlan
@@ -22,6 +34,7 @@ def _area(left: int, right: int, top: int, bottom: int) -> Bools:
 
 BODY = _area(4, 30, 20, 50)
 TAIL = _area(28, 58, 30, 36)
+A_TAIL = Limb(TAIL.astype(np.float32), (28.0, 32.5), bends=False)
 SWAYS = PromptReading(("sway",), True)
 ON_TAIL = Region(Click(45, 33), prompt="wag the tail", granularity="part")
 
@@ -72,7 +85,7 @@ def test_what_tilts_stays_tilted_about_its_joint() -> None:
     y, x = np.mgrid[0:SIDE, 0:SIDE] / SIDE
     to_x, to_y = x - 43 / SIDE, y - 33 / SIDE  # about its own middle, as networks have it
     fields = np.stack([-course * -to_y, -course * to_x], axis=3) * TAIL[..., None]
-    made = swinging(fields.astype(np.float32), TAIL.astype(np.float32), (28.0, 32.5), WINDOW, 1.0)
+    made = swinging(fields.astype(np.float32), A_TAIL, WINDOW, 1.0)
     reach = np.linalg.norm(made[:, 33, 56], axis=1)
     assert (np.diff(reach) > 0).all() and reach[-1] > 0.05
     assert np.abs(made[:, 33, 28]).max() < 0.02
@@ -82,7 +95,7 @@ def test_what_tilts_stays_tilted_about_its_joint() -> None:
 def test_its_joint_stays_and_its_tip_goes_up_first(side: int) -> None:
     limb = TAIL if side > 0 else TAIL[:, ::-1]
     joint = (28.0, 32.5) if side > 0 else (35.0, 32.5)
-    made = swinging(_leaning(limb), limb.astype(np.float32), joint, WINDOW, 2.0)
+    made = swinging(_leaning(limb), Limb(limb.astype(np.float32), joint, False), WINDOW, 2.0)
     at_joint, at_tip = made[:, 33, round(joint[0])], made[:, 33, 57 if side > 0 else 6]
     assert np.abs(at_joint).max() < 0.02
     assert at_tip[4, 1] > 0.03, "it came from below"
@@ -93,20 +106,86 @@ def test_its_joint_stays_and_its_tip_goes_up_first(side: int) -> None:
 def test_it_turns_towards_where_it_is_stated_to_go(way: tuple[float, float]) -> None:
     goes = np.linspace(0, 0.2, 16)[:, None, None, None] * np.array(way)
     fields = -np.broadcast_to(goes, (16, SIDE, SIDE, 2)) * TAIL[..., None]
-    made = swinging(fields.astype(np.float32), TAIL.astype(np.float32), (28.0, 32.5), WINDOW, 1.0)
+    made = swinging(fields.astype(np.float32), A_TAIL, WINDOW, 1.0)
     went = -made[-1, 33, 55]
     assert np.sign(went[1]) == np.sign(way[1]) and abs(went[1]) > 0.05
 
 
 @pytest.mark.parametrize("strength", [0.5, 1.0, 2.0])
 def test_it_is_as_strong_as_asked(strength: float) -> None:
-    made = swinging(_leaning(TAIL), TAIL.astype(np.float32), (28.0, 32.5), WINDOW, strength)
+    made = swinging(_leaning(TAIL), A_TAIL, WINDOW, strength)
     assert _strength(made, TAIL) == pytest.approx(strength, rel=0.05)
     assert not made[0].any()
 
 
+@pytest.mark.parametrize("side", [-1, 1])
+def test_what_bends_leaves_its_joint_straight_and_keeps_its_width(side: int) -> None:
+    """Its middle line goes on as it was at the joint; across it, what was 4 px apart is so in every frame."""
+    fields = _leaning(TAIL) * side
+    made = swinging(fields, replace(A_TAIL, bends=True), WINDOW, 3.0)
+    turned = swinging(fields, A_TAIL, WINDOW, 3.0)
+    farthest = int(np.abs(turned[:, 33, 56]).sum(axis=1).argmax())
+    near = slice(30, 34)
+    bent_near, turned_near = (np.abs(f[farthest, 33, near, 1]).mean() for f in (made, turned))
+    assert bent_near < 0.4 * turned_near
+    assert np.sign(made[farthest, 33, 55, 1]) == np.sign(turned[farthest, 33, 55, 1])
+    y, x = np.mgrid[0:SIDE, 0:SIDE]
+    came = np.stack([x, y], 2) + SIDE * made[farthest]
+    tangents, across = np.diff(came[:, 29:58], axis=1), np.diff(came[:, 29:58], axis=0)
+    areas = tangents[:-1, :, 0] * across[:, :-1, 1] - tangents[:-1, :, 1] * across[:, :-1, 0]
+    assert np.abs(areas[28:38] - 1).max() < 0.35
+    lengths = np.linalg.norm(across[30:36], axis=2)
+    assert np.abs(lengths - 1).max() < 0.35
+
+
+def test_what_bends_is_as_strong_as_asked_up_to_a_point() -> None:
+    bends = replace(A_TAIL, bends=True)
+    assert _strength(swinging(_leaning(TAIL), bends, WINDOW, 1.0), TAIL) == pytest.approx(
+        1, rel=0.05
+    )
+    made = swinging(_leaning(TAIL), bends, WINDOW, 100.0)
+    # Beyond the arc it is straight, turned by all of the angle.
+    direction = (
+        1 + SIDE * np.diff(made[:, 32, 54:56, 0], axis=1),
+        SIDE * np.diff(made[:, 32, 54:56, 1], axis=1),
+    )
+    turns = np.abs(np.arctan2(direction[1], direction[0]))
+    assert turns.max() == pytest.approx(MOST_BEND, abs=0.02)
+
+
+def test_a_limb_has_what_its_mask_lacks_of_its_tip_and_rim() -> None:
+    tip, above, near = _area(58, 61, 32, 34), _area(46, 52, 29, 30), _area(32, 38, 29, 30)
+    found = with_rim(TAIL, BODY | TAIL | tip | above | near, A_TAIL.joint)
+    assert (found & tip).sum() == tip.sum() and (found & above).sum() == above.sum()
+    assert not (found & near).any() and not (found & BODY & ~TAIL).any()
+    assert (with_rim(TAIL, TAIL, A_TAIL.joint) == TAIL).all()
+
+
+def test_what_is_beside_a_limb_is_none_of_it() -> None:
+    thick, far = _area(28, 58, 18, 30), _area(10, 58, 60, 62)
+    assert (with_rim(TAIL, TAIL | thick | far, A_TAIL.joint) == TAIL).all()
+
+
+def test_another_region_is_no_rim() -> None:
+    tip = _area(58, 61, 32, 34)
+
+    def things(photo: npt.NDArray[np.uint8], clicks: list[Click | None]) -> list[Bools | None]:
+        return [BODY | TAIL | tip, None]
+
+    masks, photo = (
+        [TAIL.astype(np.float32), tip.astype(np.float32)],
+        np.zeros((SIDE, SIDE, 3), np.uint8),
+    )
+    regions = [ON_TAIL, Region(Click(59, 33), prompt="sway")]
+    limb, _ = moving_limbs(photo, regions, masks, [SWAYS, SWAYS], things)
+    assert limb is not None and (limb.mask == masks[0]).all()
+    masks[1][:] = 0
+    limb, _ = moving_limbs(photo, regions, masks, [SWAYS, SWAYS], things)
+    assert limb is not None and limb.mask[tip].all()
+
+
 def test_no_limb_swings_farther_than_a_joint_lets_it() -> None:
-    made = swinging(_leaning(TAIL), TAIL.astype(np.float32), (28.0, 32.5), WINDOW, 100.0)
+    made = swinging(_leaning(TAIL), A_TAIL, WINDOW, 100.0)
     to_tip = 29.5 / SIDE
     farthest = np.linalg.norm(made[:, 32, 57], axis=1).max()
     assert farthest == pytest.approx(2 * np.sin(MOST_SWING / 2) * to_tip, rel=0.03)
@@ -114,7 +193,7 @@ def test_no_limb_swings_farther_than_a_joint_lets_it() -> None:
 
 def test_what_is_not_stated_to_move_stays() -> None:
     still = np.zeros((4, SIDE, SIDE, 2), np.float32)
-    assert not swinging(still, TAIL.astype(np.float32), (28.0, 32.5), WINDOW, 2.0).any()
+    assert not swinging(still, A_TAIL, WINDOW, 2.0).any()
 
 
 @pytest.mark.parametrize(
@@ -169,6 +248,23 @@ def test_what_a_limb_belongs_to_is_asked_for_limbs_alone() -> None:
     other = Region(Click(10, 30), prompt="sway")
     masks = [BODY.astype(np.float32), TAIL.astype(np.float32)]
     photo = np.zeros((SIDE, SIDE, 3), np.uint8)
-    none, joint = limb_joints(photo, [other, ON_TAIL], masks, [SWAYS, SWAYS], things)
+    none, limb = moving_limbs(photo, [other, ON_TAIL], masks, [SWAYS, SWAYS], things)
     assert asked == [[None, Click(45, 33)]]
-    assert none is None and joint is not None and joint[0] < 32
+    assert none is None and limb is not None and limb.joint[0] < 32 and limb.bends
+
+
+def test_what_is_as_wide_as_long_does_not_bend() -> None:
+    assert is_slender(TAIL, A_TAIL.joint)
+    assert not is_slender(_area(28, 52, 20, 44), (28.0, 31.5))
+
+
+@pytest.mark.parametrize(("noun", "bends"), [("tail", True), ("wing", False), ("claw", False)])
+def test_what_has_no_bones_bends(noun: str, bends: bool) -> None:
+    region = Region(Click(45, 33), prompt=f"raise the {noun}", granularity="part")
+
+    def things(photo: npt.NDArray[np.uint8], clicks: list[Click | None]) -> list[Bools | None]:
+        return [BODY | TAIL]
+
+    photo, rises = np.zeros((SIDE, SIDE, 3), np.uint8), PromptReading(("rise",), True)
+    (limb,) = moving_limbs(photo, [region], [TAIL.astype(np.float32)], [rises], things)
+    assert limb is not None and limb.bends is bends

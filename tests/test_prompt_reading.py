@@ -241,3 +241,44 @@ def test_where_a_head_goes_is_a_nod(prompt: str, motions: tuple[str, ...]) -> No
     assert reading is not None and reading.motions == motions
     assert reading.upwards == ("lift the head" in motions)
     assert reading.told == ("nod" if reading.nods else motions[0])
+
+
+@pytest.mark.parametrize(
+    ("prompt", "motions"),
+    [
+        ("bend the stem to the right", ("move right",)),
+        ("curl up this arm", ("move up",)),
+        ("the leaf curls", ("move up",)),
+        ("the tall petal bends forward", ("move down",)),
+        ("this petal droops", ("move down",)),
+        ("bend the stem back and forth", ("sway",)),
+        ("this branch bends up and down", ("bounce",)),
+        ("bend to the right", ("sway",)),
+    ],
+)
+def test_a_part_that_bends_to_one_side_goes_there(prompt: str, motions: tuple[str, ...]) -> None:
+    pipeline = Animator.from_pretrained("mini", device="cpu").pipeline
+    reading = read_prompt(pipeline.text_encoder, pipeline.tokenizer, prompt)
+    assert reading is not None and reading.motions == motions and reading.understood
+
+
+@pytest.mark.parametrize(
+    ("prompt", "motion", "understood"),
+    [
+        ("the flower closes", "shrink", False),
+        ("close up for the night", "shrink", False),
+        ("the petals fold in", "shrink", False),
+        ("open up", "grow", False),
+        ("bloom", "grow", True),
+        ("comes close to me", "grow", True),
+        ("get close up", "grow", False),
+        ("unfurls", "wave", True),
+    ],
+)
+def test_opening_is_nearest_to_growing_and_closing_to_shrinking(
+    prompt: str, motion: str, understood: bool
+) -> None:
+    pipeline = Animator.from_pretrained("mini", device="cpu").pipeline
+    reading = read_prompt(pipeline.text_encoder, pipeline.tokenizer, prompt)
+    assert reading is not None
+    assert reading.motions == (motion,) and reading.understood is understood

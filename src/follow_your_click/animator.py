@@ -29,7 +29,7 @@ from follow_your_click.errors import RegionError
 from follow_your_click.gait import leading_heads, sent_ahead, side_ahead, walkers
 from follow_your_click.heads import HeadFinder, moving_heads
 from follow_your_click.layering import beside, divided, kept_still, laid_over
-from follow_your_click.limbs import limb_joints
+from follow_your_click.limbs import moving_limbs
 from follow_your_click.loading import find_model, load_pipeline, load_preset
 from follow_your_click.photo import photo_sha256, read_photo
 from follow_your_click.pipeline import RegionalAnimationPipeline
@@ -337,7 +337,7 @@ class Animator:
             self.preset,
             num_frames=settings.num_frames,
             heads=moving_heads(photo, regions, own, readings, self.find_heads),
-            joints=limb_joints(photo, regions, own, readings, self.find_heads.things),
+            limbs=moving_limbs(photo, regions, own, readings, self.find_heads.things),
             walkers=walkers(regions, readings, leading),
         )
         return [*moving, *still], plans, held

@@ -1,17 +1,20 @@
-"""Limbs: parts that swing about where they join the rest of a thing, as tails, arms and petals do.
+"""Limbs: parts that swing about where they join the rest of a thing, as arms do, or bend from there on, as tails and petals do.
 
 Axis legend: H W rows and columns of the photo, L frames, h w rows and columns of positions in a window.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
-from follow_your_click.named_parts import named_part, word_set
+from follow_your_click.named_parts import BENDERS, named_part, word_set
 from follow_your_click.prompt_reading import PromptReading
 from follow_your_click.region import Click, Region
 from follow_your_click.rendering.crop import CropPlan
@@ -20,7 +23,7 @@ from follow_your_click.turning import Piece
 # What goes to and fro by swinging: not wings, which flap towards who looks at them as often, nor ears and horns, which are short, nor trunks,
 # for trees have some: judges liked these better as they are stated.
 SWINGERS = word_set(
-    "antenna arm branch claw feeler fin finger flipper foot hand handle leaf leg limb neck paw petal pincer tail tentacle thumb"
+    "antenna arm branch claw feeler fin finger flipper foot hand handle leaf leg limb neck paw petal pincer stem tail tentacle thumb"
 )
 SWINGING = frozenset({"sway", "swing", "rock", "shake", "flap", "wave"})
 # What tilts: cut out, it would come off.
@@ -30,16 +33,36 @@ GOERS = word_set(
     "antenna arm beak claw ear feeler fin finger flipper hand horn jaw neck paw pincer tail tentacle thumb trunk wing"
 )
 # What droops or lifts likewise, unless its prompt says that it comes off.
-OF_PLANTS = word_set("branch leaf petal")
+OF_PLANTS = word_set("branch leaf petal stem")
 COMES_OFF = re.compile(
     r"\b(off|away|out|loose|free|drop\w*|fall\w*|fell|fly|flies|flying|float\w*|drift\w*|blow\w*|land\w*|ground)\b"
 )
 GOING = frozenset({"translate", "drift", "rise", "fall", "bounce", "jump"})
 JOINING = 0.08  # of a limb, that is nearest to the middle of the rest: there it joins it
 LEAST_REST = 0.1  # of its own size: with less left of a thing, a part is all of it
-MOST_SWING = 0.6  # radians to one side
+# Of a limb's size, half the width of what of its thing beside it counts as its rim: masks of parts end short of their tips.
+RIM = 0.25
+OUTER = 0.5  # of its length from the joint, beyond which it may have one
+SLENDER = 1.3  # widths, that what bends is long at least
+EVENLY = math.sqrt(12)  # standard deviations of what lies evenly over a width, that this is
+MOST_SWING, MOST_BEND = 0.6, 0.9  # radians to one side
 LEAST_ALONG = 0.3  # of a stated motion, that a limb has to be able to follow by turning
 SMALL = 0.1  # radians, by which the limb is turned to see how far it moves
+
+
+@dataclass(frozen=True, eq=False)
+class Limb:
+    """A limb in the photo.
+
+    Attributes:
+        mask: float32 (H, W), 0 ... 1.
+        joint: where it joins the rest of its thing: x, y in pixels.
+        bends: whether it bends from there on, instead of turning there in one piece.
+    """
+
+    mask: npt.NDArray[np.float32]
+    joint: tuple[float, float]
+    bends: bool
 
 
 def may_swing(region: Region, reading: PromptReading | None) -> bool:
@@ -54,7 +77,7 @@ def may_swing(region: Region, reading: PromptReading | None) -> bool:
     return bool(reading.families) and can.issuperset(reading.families)
 
 
-def limb_joints(
+def moving_limbs(
     photo: npt.NDArray[np.uint8],
     regions: Sequence[Region],
     masks: Sequence[npt.NDArray[np.float32]],
@@ -62,8 +85,8 @@ def limb_joints(
     find_things: Callable[
         [npt.NDArray[np.uint8], list[Click | None]], Sequence[npt.NDArray[np.bool_] | None]
     ],
-) -> list[tuple[float, float] | None]:
-    """Where each region (H, W) that may swing joins the rest of its thing: x, y in pixels; None for all others.
+) -> list[Limb | None]:
+    """The limb that each region (H, W) is that may swing, with its rim; None for all others.
 
     `find_things`: what a click finds in the photo (H, W, 3), as `HeadFinder.things`.
     """
@@ -71,10 +94,72 @@ def limb_joints(
         region.only_click if may_swing(region, reading) else None
         for region, reading in zip(regions, readings, strict=True)
     ]
+    things = find_things(photo, clicks)
     return [
-        None if thing is None else joint_of(mask > 0.5, thing)
-        for mask, thing in zip(masks, find_things(photo, clicks), strict=True)
+        None if thing is None else _limb(number, region, masks, thing)
+        for number, (region, thing) in enumerate(zip(regions, things, strict=True))
     ]
+
+
+def _limb(
+    number: int,
+    region: Region,
+    masks: Sequence[npt.NDArray[np.float32]],
+    thing: npt.NDArray[np.bool_],
+) -> Limb | None:
+    """That of one region, if it joins anything; what other regions have is no rim of it."""
+    mask = masks[number]
+    joint = joint_of(mask > 0.5, thing)
+    if joint is None:
+        return None
+    for other in masks:
+        thing = thing & ((other <= 0.5) | (mask > 0.5))
+    whole = np.maximum(mask, with_rim(mask > 0.5, thing, joint).astype(np.float32))
+    bends = named_part(region.prompt) in BENDERS and is_slender(mask > 0.5, joint)
+    return Limb(whole, joint, bends)
+
+
+def is_slender(limb: npt.NDArray[np.bool_], joint: tuple[float, float]) -> bool:
+    """Whether a limb (H, W) is long enough to bend: what is as wide as long would be crumpled."""
+    rows, columns = np.nonzero(limb)
+    places = np.stack([columns - joint[0], rows - joint[1]], axis=1)
+    ahead = places.mean(axis=0) / max(float(np.hypot(*places.mean(axis=0))), 1e-6)
+    along, aside = places @ ahead, places @ (-ahead[1], ahead[0])
+    return bool(along.max() > SLENDER * EVENLY * aside.std())
+
+
+def with_rim(
+    limb: npt.NDArray[np.bool_], thing: npt.NDArray[np.bool_], joint: tuple[float, float]
+) -> npt.NDArray[np.bool_]:
+    """A limb (H, W), and what of its thing (H, W) is thin, joined to its outer part, and next to it: its tip, but no other limb."""
+    reach = RIM * float(np.sqrt(limb.sum() / np.pi))
+    around = _around(limb, math.ceil(4 * reach))
+    of_limb, rest = limb[around], (thing & ~limb)[around]
+    # What a disc fits into, as far as it gets there.
+    thick = _away(_away(~rest) > reach) <= reach
+    rows, columns = np.indices(of_limb.shape)
+    to_x, to_y = columns + around[1].start - joint[0], rows + around[0].start - joint[1]
+    along = to_x * to_x[of_limb].mean() + to_y * to_y[of_limb].mean()
+    outer = along > OUTER * along[of_limb].max()
+    grown = of_limb | (rest & outer & ~thick & (_away(of_limb) <= 2 * reach))
+    _, pieces = cv2.connectedComponents(grown.astype(np.uint8))
+    whole = limb.copy()
+    whole[around] = grown & np.isin(pieces, np.unique(pieces[of_limb]))
+    return whole
+
+
+def _around(area: npt.NDArray[np.bool_], margin: int) -> tuple[slice, slice]:
+    """The rows and columns of an area (H, W), and so many more on each side."""
+    spans = [np.nonzero(area.any(axis=axis))[0] for axis in (1, 0)]
+    rows, columns = (slice(max(0, int(at[0]) - margin), int(at[-1]) + margin + 1) for at in spans)
+    return rows, columns
+
+
+def _away(area: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:
+    """Pixels from each place (H, W) to an area; far where there is none."""
+    if not area.any():
+        return np.full(area.shape, np.inf, np.float32)
+    return np.asarray(cv2.distanceTransform((~area).astype(np.uint8), cv2.DIST_L2, 5), np.float32)
 
 
 def joint_of(
@@ -96,23 +181,21 @@ def joint_of(
 
 def swinging(
     displacement: npt.NDArray[np.float32],
-    limb: npt.NDArray[np.float32],
-    joint: tuple[float, float],
+    limb: Limb,
     window: CropPlan,
     strength: float,
 ) -> npt.NDArray[np.float32]:
-    """A stated motion as that of one piece that turns about its joint; when it goes and comes is kept, and which way as far as it can.
+    """A stated motion as that of a limb that turns or bends at its joint; when it goes and comes is kept, and which way as far as it can.
 
     Networks learn such motions of things by themselves, that lean, squeeze or go somewhere as a whole.
 
     Args:
         displacement: float32 (L, h, w, 2), from each position to where it came from, (x, y) in shares of the window.
-        limb: in the photo (H, W), 0 ... 1.
-        joint: x, y in the photo's pixels.
+        limb: in the photo.
         window: of the displacement.
-        strength: px per frame at 256 px of the window, the limb's mean motion then, as far as `MOST_SWING` lets it.
+        strength: px per frame at 256 px of the window, the limb's mean motion then, as far as `MOST_SWING` or `MOST_BEND` lets it.
     """
-    piece = Piece.in_window(limb, joint, window, displacement.shape[1:3])
+    piece = Piece.in_window(limb.mask, limb.joint, window, displacement.shape[1:3])
     weighted = displacement * np.sqrt(piece.share)[None, ..., None]
     # What most of the motion follows, frame by frame.
     left, scale, _ = np.linalg.svd(weighted.reshape(len(weighted), -1), full_matrices=False)
@@ -122,8 +205,9 @@ def swinging(
     if farthest < 1e-6:
         return displacement
     course *= _way(course, piece, piece.mean(displacement)) / farthest
-    gain = piece.gain(piece.turned(SMALL * course), strength)
-    return piece.turned(min(SMALL * gain, MOST_SWING) * course)
+    moved, most = (piece.bent, MOST_BEND) if limb.bends else (piece.turned, MOST_SWING)
+    gain = piece.gain(moved(SMALL * course), strength)
+    return moved(min(SMALL * gain, most) * course)
 
 
 def _way(

@@ -30,6 +30,10 @@ NOUNS = word_set(
     " awning banner flag pennant slice tuft"
     " center centre corner head hand face middle rim top"
 )
+# Of these, what has no bones or many, and bends.
+BENDERS = word_set(
+    "antenna arm branch feeler fin finger flipper leaf neck petal stem tail tentacle trunk"
+)
 # What is a verb as often, or says where: these count only behind an article or the like.
 _UNSURE = word_set(
     "arm bill bow branch bud button cap claw cover crest crown cuff elbow face finger flag flap foot gear hand head hood hook"
@@ -49,6 +53,10 @@ _WHERE = word_set(
 # Between what points and the noun: "his dangling arm".
 _DOING = re.compile(r".{3}(?:ing|ed)$")
 _LIKED = re.compile(r"\b(?:would|'d|i) like\b")
+# What belongs to the verb and says of nothing where it is: "curl up this arm".
+_PARTICLE = re.compile(
+    r"\b((?:bend|close|curl|fold|kick|lift|open|roll|spread|stick|stretch)(?:s|es|ing)?) (?:up|down|out|in|over|back)\b"
+)
 _NEXT = re.compile(r"[,;.!?&+]|\b(?:and|then|but|while|whilst)\b")
 
 
@@ -69,7 +77,8 @@ def part_noun(name: str) -> str:
 
 
 def _plain(prompt: str) -> str:
-    return _LIKED.sub(" ", prompt.lower().replace("\u2019", "'").replace("-", " "))
+    said = _LIKED.sub(" ", prompt.lower().replace("\u2019", "'").replace("-", " "))
+    return _PARTICLE.sub(r"\1", said)
 
 
 def _named(words: list[str]) -> str | None:

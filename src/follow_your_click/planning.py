@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from follow_your_click.gait import Walker
 from follow_your_click.heads import Head
+from follow_your_click.limbs import Limb
 from follow_your_click.pace import pace
 from follow_your_click.presets import Preset
 from follow_your_click.prompt_reading import PromptReading
@@ -74,7 +75,7 @@ class RegionPlan:
         strength: px per frame at a short side of 256 px of the photo.
         window_strength: the same motion in px per frame at 256 px of the window, as the model is told.
         head: the head of what was selected, which alone moves: its mask is the region's.
-        joint: x, y in the photo's pixels, about which a limb swings; None for what does not.
+        limb: the limb that the region is and swings as: its mask is the region's; None for what does not.
         walker: how it walks; None for what does not.
     """
 
@@ -86,13 +87,13 @@ class RegionPlan:
     window_strength: float
     reading: PromptReading | None = None
     head: Head | None = None
-    joint: tuple[float, float] | None = None
+    limb: Limb | None = None
     walker: Walker | None = None
 
     @property
     def in_place(self) -> bool:
         """Whether the object stays where it is, as far as is known, as does a limb whatever it does."""
-        return self.joint is not None or _is_in_place(self.reading)
+        return self.limb is not None or _is_in_place(self.reading)
 
     @property
     def nods(self) -> bool:
@@ -107,7 +108,7 @@ class RegionPlan:
             "strength": round(self.strength, 4),
             "window_strength": round(self.window_strength, 4),
             "window": asdict(self.window),
-            "moves": "head" if self.head else "limb" if self.joint else "region",
+            "moves": "head" if self.head else "limb" if self.limb else "region",
         }
 
 
@@ -160,26 +161,28 @@ def plan_regions(
     *,
     num_frames: int,
     heads: Sequence[Head | None] | None = None,
-    joints: Sequence[tuple[float, float] | None] | None = None,
+    limbs: Sequence[Limb | None] | None = None,
     walkers: Sequence[Walker | None] | None = None,
 ) -> list[RegionPlan]:
     """A window and strengths for each region by itself.
 
-    `shape` is the photo's (H, W), `heads` those that move alone, `joints` what limbs swing about, `walkers` what walks.
+    `shape` is the photo's (H, W), `heads` those that move alone, `limbs` those that swing, `walkers` what walks.
 
     The window has room for an object that travels in a straight line at the asked strength. Where none is asked
     for, it is what the motion has by itself (`Preset.own_strength`), more or less by the prompt's words (`pace`).
     """
     plans = []
     heads = [None] * len(regions) if heads is None else heads
-    joints = [None] * len(regions) if joints is None else joints
+    limbs = [None] * len(regions) if limbs is None else limbs
     walkers = [None] * len(regions) if walkers is None else walkers
-    for index, (region, mask, reading, head, joint, walker) in enumerate(
-        zip(regions, masks, readings, heads, joints, walkers, strict=True)
+    for index, (region, mask, reading, head, limb, walker) in enumerate(
+        zip(regions, masks, readings, heads, limbs, walkers, strict=True)
     ):
         own = preset.own_strength(reading.families if reading else ()) * pace(region.prompt)
         if head is not None and reading is not None:
             mask = head.mask
+        if limb is not None:
+            mask = limb.mask
         own *= _of_its_own(region, mask, reading, head)
         own = min(own, preset.max_window_strength)
         if reading is not None and STAYING.issuperset(reading.families):
@@ -197,9 +200,7 @@ def plan_regions(
         scale = min(shape) / window.side
         told = own if region.strength is None else _limited(region.strength, preset, scale)
         plans.append(
-            RegionPlan(
-                index, region, mask, window, told / scale, told, reading, head, joint, walker
-            )
+            RegionPlan(index, region, mask, window, told / scale, told, reading, head, limb, walker)
         )
     return plans
 

@@ -23,8 +23,16 @@ from transformers import PreTrainedTokenizerFast
 
 from follow_your_click.data.motion_prompts import JOIN
 from follow_your_click.models.text_encoder import tokenized
-from follow_your_click.named_parts import named_part
-from follow_your_click.ways import SIDED, TRAVELS, goes_ahead, on_its_way, way_of_the_head
+from follow_your_click.named_parts import BENDERS, named_part
+from follow_your_click.ways import (
+    SIDED,
+    TRAVELS,
+    goes_ahead,
+    on_its_way,
+    opening,
+    way_of_bending,
+    way_of_the_head,
+)
 
 NONE_SHARE = 0.5  # of the probability, beyond which a prompt counts as asking for no motion
 _SECOND_SHARE = (
@@ -114,6 +122,11 @@ def read_prompt(
         return None
     asked, understood = _asked(text_encoder, tokenizer, prompt)
     asked = on_its_way(prompt, asked) if not _NO_JOINT.search(prompt) else asked
+    bent = way_of_bending(prompt) if named_part(prompt) in BENDERS else None
+    if bent:
+        asked, understood = [bent], True
+    elif not understood:
+        asked = [opening(prompt) or one for one in asked]
     head = way_of_the_head(prompt)
     if head and (set(asked) == {"nod"} or all(one.startswith(TRAVELS) for one in asked)):
         return PromptReading(("nod",), True, upwards=head == "up")

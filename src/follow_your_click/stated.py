@@ -27,8 +27,8 @@ def stated_of(
         return nodding(displacement, plan.head, window, plan.window_strength)
     if plan.nods:
         return sinking(displacement, plan.mask, window, plan.window_strength)
-    if plan.joint is not None:
-        return swinging(displacement, plan.mask, plan.joint, window, plan.window_strength)
+    if plan.limb is not None:
+        return swinging(displacement, plan.limb, window, plan.window_strength)
     return displacement
 
 

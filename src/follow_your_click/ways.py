@@ -43,6 +43,24 @@ _HEAD_DOWN = re.compile(
     re.IGNORECASE,
 )
 """What is done by a nod, for it says where the head goes: travel is not what is meant."""
+_BENDS = re.compile(r"\b(bend|curl|lean|fold|droop|sag)(s|ing|ging)?\b", re.IGNORECASE)
+_TO_AND_FRO = re.compile(
+    r"\b(forth|to and fro|and (left|right|down|up)|side to side|again)\b", re.IGNORECASE
+)
+_BENT = {
+    "left": r"left(wards?)?",
+    "right": r"right(wards?)?",
+    "up": r"up(wards?)?|in(wards?)?|curl(s|ing)?|fold(s|ing)?",
+    "down": r"down(wards?)?|over|forwards?|droop(s|ing)?|sag(s|ging)?",
+}
+"""Where what bends goes, the first that is said; and by itself where things curl and droop."""
+_OPENS = re.compile(
+    r"\b(open|bloom|blossom|unfold|unfurl|uncurl)(s|ing)?\b|\bspreads? out\b", re.IGNORECASE
+)
+_CLOSES = re.compile(
+    r"(?<!get )(?<!gets )(?<!come )(?<!comes )\b(close|clos|shut|fold|wilt|wither|shrivel)(e?s|t?ing)?\b(?! (to|by)\b)",
+    re.IGNORECASE,
+)
 _DOWN, _OFF, _RIGHT = (
     re.compile(rf"\b{word}", re.IGNORECASE) for word in ("down", r"off\b", "right")
 )
@@ -76,3 +94,21 @@ def way_of_the_head(prompt: str) -> Literal["up", "down"] | None:
     if _HEAD_DOWN.search(prompt) or (_HEAD_UP.search(prompt) and _DOWN.search(prompt)):
         return "down"
     return "up" if _HEAD_UP.search(prompt) else None
+
+
+def way_of_bending(prompt: str) -> str | None:
+    """The motion that a part's tip makes which a prompt bends to one side, not to and fro: "curl it to the left" -> "translate_left"."""
+    if not _BENDS.search(prompt) or _TO_AND_FRO.search(prompt):
+        return None
+    for way in ("left", "right", "down", "up"):
+        if re.search(rf"\b({_BENT[way]})\b", prompt, re.IGNORECASE):
+            return f"translate_{way}"
+    return None
+
+
+def opening(prompt: str) -> str | None:
+    """What is nearest to opening and to closing, as flowers do: "grow", "shrink"; None for neither, or both."""
+    opens, closes = (words.search(prompt) is not None for words in (_OPENS, _CLOSES))
+    if opens == closes:
+        return None
+    return "grow" if opens else "shrink"
