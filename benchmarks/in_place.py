@@ -10,7 +10,7 @@ three ways, as far as `LONGEST` cells of the window's 256: to and fro, turned ab
     around     mean motion outside the mask grown by 8 cells over that inside (what `leak` says of a model's own frames)
 
 The objects are then found by one click each, anywhere on them, and moved likewise; where the click network is sure of an edge, what is
-behind it stays (`ClickSegmenter.edge`, `elastic.staying`). Said are, with and without that:
+behind it stays but for a few cells (`ClickSegmenter.edge`, `elastic.staying`, `carried_along`). Said are, with and without that:
     background  mean motion of what is within as many cells of the outline and the mask as the object goes, over that in the mask;
                 and were all of it joined to the object
     torn        mean motion of all of the outlined object against what it is joined to, where the mask missed it, over that in the mask;
@@ -38,7 +38,12 @@ from follow_your_click.evaluation.figures import (
 from follow_your_click.photo import read_photo
 from follow_your_click.planning import CONTEXT
 from follow_your_click.rendering.crop import plan_crop
-from follow_your_click.rendering.elastic import held_at_border, staying, with_surroundings
+from follow_your_click.rendering.elastic import (
+    carried_along,
+    held_at_border,
+    staying,
+    with_surroundings,
+)
 from follow_your_click.rendering.grid import (
     COLUMNS,
     ROWS,
@@ -118,7 +123,7 @@ def clicked(
     report = {}
     for motion_name, stated in motions(mask > 0.5).items():
         told = ObjectMotion([stated * taper])
-        behind = 1 - staying(mask, sure, told)
+        behind = np.maximum(1 - staying(mask, sure, told), carried_along(mask))
         motion = with_surroundings(told, mask)
         field = held_at_border(motion, plan, truth.shape).backward[0]
         speed = np.linalg.norm(field, axis=2)

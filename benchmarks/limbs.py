@@ -3,8 +3,8 @@
     python benchmarks/limbs.py --data FOLDER [--json FILE]
 
 Arms, tails, petals, leaves and other limbs that were outlined by eye in held-out photos of FOLDER/photos, under their names. Each is
-clicked on once, at a point drawn from all of it, and is to sway ("sway the tail"). Said is, as the mask of the part has it and with its rim
-(`limbs.with_rim`): the IoU with the outline, how much of the outline's fifth that is farthest from the joint moves, and how much of
+clicked on once, at a point drawn from all of it, and is to sway ("sway the tail"). Said is, as the mask of the part has it and with what is around its tip
+(`limbs.with_tip`): the IoU with the outline, how much of the outline's fifth that is farthest from the joint moves, and how much of
 what moves is not the outline's. And of the limbs that bend: how far the fifth next to the joint moves, of the limb's own mean, turned in one piece and bent.
 Intervals are 95 % bootstrap intervals over photos.
 
@@ -104,7 +104,7 @@ def main() -> None:
     print(f"{len(masks)} of {asked} limbs swing, {len(joints)} of them bend")
     names = [
         f"{what}, {how}"
-        for how in ("its mask", "with its rim")
+        for how in ("its mask", "with its tip")
         for what in ("IoU", "tip", "beside it")
     ]
     report = {}

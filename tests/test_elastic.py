@@ -131,6 +131,13 @@ def _animal() -> tuple[npt.NDArray[np.uint8], Bools]:
     return photo, head
 
 
+def _down(way: float) -> npt.NDArray[np.float32]:
+    """All goes down by so many pixels in the second frame, and stays there."""
+    displacement = np.zeros((4, 32, 32, 2), np.float32)
+    displacement[1:, ..., 1] = -way / SIDE
+    return displacement
+
+
 def _last_frame(
     photo: npt.NDArray[np.uint8], mask: Bools, way: float, **how: object
 ) -> npt.NDArray[np.uint8]:
@@ -138,9 +145,7 @@ def _last_frame(
     soft = mask.astype(np.float32)
     plan = plan_crop(soft, model_size=64, travel=0, context=5.0)
     frames = np.repeat(plan.extract(photo)[None], 4, axis=0)
-    displacement = np.zeros((4, 32, 32, 2), np.float32)
-    displacement[1:, ..., 1] = -way / SIDE
-    made = render(photo, soft, plan, frames, displacement, **how)  # type: ignore[arg-type]
+    made = render(photo, soft, plan, frames, _down(way), **how)  # type: ignore[arg-type]
     last = photo.copy()
     height, width = made.changed.shape
     last[made.y : made.y + height, made.x : made.x + width] = made.frames[-1]
@@ -194,6 +199,22 @@ def test_what_is_behind_a_sure_edge_stays_and_what_was_hidden_there_is_filled() 
     assert np.abs(cut[beside].astype(int) - photo[beside]).max() <= 2, "the lines stay straight"
     above = cut[92:97, 120:136].astype(int)
     assert (above[..., 0] - above[..., 2]).max() < 40, "where it was, its ground is"
+
+
+def test_the_rim_that_a_mask_lacks_comes_along_but_is_not_the_objects() -> None:
+    photo, ball = _ball()
+    sure = np.ones((SIDE, SIDE), np.float32)
+    short = np.hypot(*(np.mgrid[:SIDE, :SIDE] - 128)) < 37
+    cut = _last_frame(photo, short, 9, in_place=True, edge=sure)
+    red = (cut[..., 0].astype(int) - cut[..., 2] > 80).astype(np.uint8)
+    rows, _ = np.nonzero(red)
+    assert rows.min() == pytest.approx(128 - 40 + 9, abs=2), "no rim is left above"
+    assert red.sum() == pytest.approx(ball.sum(), rel=0.06)
+    plan = CropPlan(0, 0, SIDE, SIDE)
+    frames = np.repeat(plan.extract(photo)[None], 4, axis=0)
+    made = render(photo, short, plan, frames, _down(9), in_place=True, edge=sure)
+    for alpha in (made.alpha[0], made.alpha[-1]):
+        assert short.sum() - 200 < (alpha > 127).sum() < ball.sum()
 
 
 def test_an_edge_that_is_nowhere_sure_changes_nothing() -> None:

@@ -9,13 +9,15 @@ import pytest
 from follow_your_click.limbs import (
     MOST_BEND,
     MOST_SWING,
+    OUTER,
+    TIP,
     Limb,
     is_slender,
     joint_of,
     may_swing,
     moving_limbs,
     swinging,
-    with_rim,
+    with_tip,
 )
 from follow_your_click.prompt_reading import PromptReading
 from follow_your_click.region import Box, Click, Region
@@ -153,21 +155,21 @@ def test_what_bends_is_as_strong_as_asked_up_to_a_point() -> None:
     assert turns.max() == pytest.approx(MOST_BEND, abs=0.02)
 
 
-def test_a_limb_has_what_its_mask_lacks_of_its_tip_and_rim() -> None:
-    tip, above, near = _area(58, 61, 32, 34), _area(46, 52, 29, 30), _area(32, 38, 29, 30)
-    found = with_rim(TAIL, BODY | TAIL | tip | above | near, A_TAIL.joint)
-    assert (found & tip).sum() == tip.sum() and (found & above).sum() == above.sum()
-    assert not (found & near).any() and not (found & BODY & ~TAIL).any()
-    assert (with_rim(TAIL, TAIL, A_TAIL.joint) == TAIL).all()
+@pytest.mark.parametrize("side", [-1, 1])
+def test_a_limb_has_what_is_around_its_tip(side: int) -> None:
+    limb, joint = (TAIL, (28.0, 32.5)) if side > 0 else (TAIL[:, ::-1], (35.0, 32.5))
+    grown = with_tip(limb, joint)[:, ::side]
+    assert (grown & TAIL).sum() == TAIL.sum()
+    added = np.argwhere(grown & ~TAIL)
+    assert added[:, 1].min() >= 28 + OUTER * 29 - 1, "nothing towards the joint"
+    reach = TIP * 29
+    assert added[:, 1].max() == pytest.approx(57 + reach, abs=1), "beyond its end"
+    assert added[:, 0].min() == pytest.approx(30 - reach, abs=1), "and beside it"
+    assert added[:, 0].max() == pytest.approx(35 + reach, abs=1)
 
 
-def test_what_is_beside_a_limb_is_none_of_it() -> None:
-    thick, far = _area(28, 58, 18, 30), _area(10, 58, 60, 62)
-    assert (with_rim(TAIL, TAIL | thick | far, A_TAIL.joint) == TAIL).all()
-
-
-def test_another_region_is_no_rim() -> None:
-    tip = _area(58, 61, 32, 34)
+def test_another_region_is_no_tip() -> None:
+    tip = _area(58, 60, 32, 34)
 
     def things(photo: npt.NDArray[np.uint8], clicks: list[Click | None]) -> list[Bools | None]:
         return [BODY | TAIL | tip, None]
@@ -178,7 +180,7 @@ def test_another_region_is_no_rim() -> None:
     )
     regions = [ON_TAIL, Region(Click(59, 33), prompt="sway")]
     limb, _ = moving_limbs(photo, regions, masks, [SWAYS, SWAYS], things)
-    assert limb is not None and (limb.mask == masks[0]).all()
+    assert limb is not None and not limb.mask[tip].any() and limb.mask[TAIL].all()
     masks[1][:] = 0
     limb, _ = moving_limbs(photo, regions, masks, [SWAYS, SWAYS], things)
     assert limb is not None and limb.mask[tip].all()

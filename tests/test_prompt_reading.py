@@ -246,7 +246,8 @@ def test_where_a_head_goes_is_a_nod(prompt: str, motions: tuple[str, ...]) -> No
 @pytest.mark.parametrize(
     ("prompt", "motions"),
     [
-        ("bend the stem to the right", ("move right",)),
+        ("bend the branch to the right", ("move right",)),
+        ("bend the stem to the right", ("sway",)),
         ("curl up this arm", ("move up",)),
         ("the leaf curls", ("move up",)),
         ("the tall petal bends forward", ("move down",)),

@@ -10,7 +10,6 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -18,12 +17,13 @@ from follow_your_click.named_parts import BENDERS, named_part, word_set
 from follow_your_click.prompt_reading import PromptReading
 from follow_your_click.region import Click, Region
 from follow_your_click.rendering.crop import CropPlan
+from follow_your_click.rendering.grid import distance
 from follow_your_click.turning import Piece
 
 # What goes to and fro by swinging: not wings, which flap towards who looks at them as often, nor ears and horns, which are short, nor trunks,
 # for trees have some: judges liked these better as they are stated.
 SWINGERS = word_set(
-    "antenna arm branch claw feeler fin finger flipper foot hand handle leaf leg limb neck paw petal pincer stem tail tentacle thumb"
+    "antenna arm branch claw feeler fin finger flipper foot hand handle leaf leg limb neck paw petal pincer tail tentacle thumb"
 )
 SWINGING = frozenset({"sway", "swing", "rock", "shake", "flap", "wave"})
 # What tilts: cut out, it would come off.
@@ -33,16 +33,15 @@ GOERS = word_set(
     "antenna arm beak claw ear feeler fin finger flipper hand horn jaw neck paw pincer tail tentacle thumb trunk wing"
 )
 # What droops or lifts likewise, unless its prompt says that it comes off.
-OF_PLANTS = word_set("branch leaf petal stem")
+OF_PLANTS = word_set("branch leaf petal")
 COMES_OFF = re.compile(
     r"\b(off|away|out|loose|free|drop\w*|fall\w*|fell|fly|flies|flying|float\w*|drift\w*|blow\w*|land\w*|ground)\b"
 )
 GOING = frozenset({"translate", "drift", "rise", "fall", "bounce", "jump"})
 JOINING = 0.08  # of a limb, that is nearest to the middle of the rest: there it joins it
 LEAST_REST = 0.1  # of its own size: with less left of a thing, a part is all of it
-# Of a limb's size, half the width of what of its thing beside it counts as its rim: masks of parts end short of their tips.
-RIM = 0.25
-OUTER = 0.5  # of its length from the joint, beyond which it may have one
+# Of a limb's length from its joint: beyond `OUTER`, what is so near counts as its tip.
+OUTER, TIP = 0.8, 0.08
 SLENDER = 1.3  # widths, that what bends is long at least
 EVENLY = math.sqrt(12)  # standard deviations of what lies evenly over a width, that this is
 MOST_SWING, MOST_BEND = 0.6, 0.9  # radians to one side
@@ -86,7 +85,7 @@ def moving_limbs(
         [npt.NDArray[np.uint8], list[Click | None]], Sequence[npt.NDArray[np.bool_] | None]
     ],
 ) -> list[Limb | None]:
-    """The limb that each region (H, W) is that may swing, with its rim; None for all others.
+    """The limb that each region (H, W) is that may swing, with its tip; None for all others.
 
     `find_things`: what a click finds in the photo (H, W, 3), as `HeadFinder.things`.
     """
@@ -107,16 +106,15 @@ def _limb(
     masks: Sequence[npt.NDArray[np.float32]],
     thing: npt.NDArray[np.bool_],
 ) -> Limb | None:
-    """That of one region, if it joins anything; what other regions have is no rim of it."""
+    """That of one region, if it joins anything; what other regions have is no tip of it."""
     mask = masks[number]
-    joint = joint_of(mask > 0.5, thing)
+    limb = mask > 0.5
+    joint = joint_of(limb, thing)
     if joint is None:
         return None
-    for other in masks:
-        thing = thing & ((other <= 0.5) | (mask > 0.5))
-    whole = np.maximum(mask, with_rim(mask > 0.5, thing, joint).astype(np.float32))
-    bends = named_part(region.prompt) in BENDERS and is_slender(mask > 0.5, joint)
-    return Limb(whole, joint, bends)
+    others = np.any([other > 0.5 for other in masks], axis=0) & ~limb
+    whole = np.maximum(mask, (with_tip(limb, joint) & ~others).astype(np.float32))
+    return Limb(whole, joint, named_part(region.prompt) in BENDERS and is_slender(limb, joint))
 
 
 def is_slender(limb: npt.NDArray[np.bool_], joint: tuple[float, float]) -> bool:
@@ -128,24 +126,24 @@ def is_slender(limb: npt.NDArray[np.bool_], joint: tuple[float, float]) -> bool:
     return bool(along.max() > SLENDER * EVENLY * aside.std())
 
 
-def with_rim(
-    limb: npt.NDArray[np.bool_], thing: npt.NDArray[np.bool_], joint: tuple[float, float]
-) -> npt.NDArray[np.bool_]:
-    """A limb (H, W), and what of its thing (H, W) is thin, joined to its outer part, and next to it: its tip, but no other limb."""
-    reach = RIM * float(np.sqrt(limb.sum() / np.pi))
-    around = _around(limb, math.ceil(4 * reach))
-    of_limb, rest = limb[around], (thing & ~limb)[around]
-    # What a disc fits into, as far as it gets there.
-    thick = _away(_away(~rest) > reach) <= reach
-    rows, columns = np.indices(of_limb.shape)
-    to_x, to_y = columns + around[1].start - joint[0], rows + around[0].start - joint[1]
-    along = to_x * to_x[of_limb].mean() + to_y * to_y[of_limb].mean()
-    outer = along > OUTER * along[of_limb].max()
-    grown = of_limb | (rest & outer & ~thick & (_away(of_limb) <= 2 * reach))
-    _, pieces = cv2.connectedComponents(grown.astype(np.uint8))
+def with_tip(limb: npt.NDArray[np.bool_], joint: tuple[float, float]) -> npt.NDArray[np.bool_]:
+    """A limb (H, W), and what is around its tip: masks of parts end short of that, and what does not come along there hangs back as a hook."""
+    rows, columns = np.nonzero(limb)
+    reach = TIP * float(np.hypot(columns - joint[0], rows - joint[1]).max())
+    around = _around(limb, math.ceil(reach))
+    own = limb[around]
+    outer = _along(own, (joint[0] - around[1].start, joint[1] - around[0].start)) > OUTER
     whole = limb.copy()
-    whole[around] = grown & np.isin(pieces, np.unique(pieces[of_limb]))
+    whole[around] |= outer & (distance(own & outer) <= reach)
     return whole
+
+
+def _along(limb: npt.NDArray[np.bool_], joint: tuple[float, float]) -> npt.NDArray[np.float64]:
+    """From a limb's joint (x, y) towards its end, in its lengths: (H, W)."""
+    rows, columns = np.indices(limb.shape)
+    places = np.stack([columns - joint[0], rows - joint[1]], axis=2)
+    along = places @ places[limb].mean(axis=0)
+    return np.asarray(along / max(float(along[limb].max()), 1e-6))
 
 
 def _around(area: npt.NDArray[np.bool_], margin: int) -> tuple[slice, slice]:
@@ -153,13 +151,6 @@ def _around(area: npt.NDArray[np.bool_], margin: int) -> tuple[slice, slice]:
     spans = [np.nonzero(area.any(axis=axis))[0] for axis in (1, 0)]
     rows, columns = (slice(max(0, int(at[0]) - margin), int(at[-1]) + margin + 1) for at in spans)
     return rows, columns
-
-
-def _away(area: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:
-    """Pixels from each place (H, W) to an area; far where there is none."""
-    if not area.any():
-        return np.full(area.shape, np.inf, np.float32)
-    return np.asarray(cv2.distanceTransform((~area).astype(np.uint8), cv2.DIST_L2, 5), np.float32)
 
 
 def joint_of(

@@ -32,7 +32,7 @@ NOUNS = word_set(
 )
 # Of these, what has no bones or many, and bends.
 BENDERS = word_set(
-    "antenna arm branch feeler fin finger flipper leaf neck petal stem tail tentacle trunk"
+    "antenna arm branch feeler fin finger flipper leaf neck petal tail tentacle trunk"
 )
 # What is a verb as often, or says where: these count only behind an article or the like.
 _UNSURE = word_set(

@@ -20,6 +20,7 @@ from follow_your_click.rendering.crop import CropPlan, MaskArray, UInt8Array
 from follow_your_click.rendering.elastic import (
     LEAST_STAYING,
     SHORT,
+    carried_along,
     free_of_border,
     held_at_border,
     longest_way,
@@ -178,10 +179,16 @@ def render(
     left, top, matte = _cut_source(photo, mask, grid, box, motions, on_step)
     on_step()
     area = (left, top, left + matte.alpha.shape[1], top + matte.alpha.shape[0])
-    behind = around = None
+    behind = around = carried = None
     if elastic:
-        original = np.ascontiguousarray(photo[top : area[3], left : area[2]])
-        matte, around = _joined(matte, original, cut, grid, area)
+        colours = np.ascontiguousarray(photo[top : area[3], left : area[2]])
+        matte = replace(matte, colours=colours)
+    reach = matte.reach
+    if cut is not None:
+        carried = carried_along(mask[top : area[3], left : area[2]], grid.cell)
+        around = _around_it(matte, carried, cut, grid, area)
+        reach = np.maximum(reach, carried)
+        coarse_mask = carried_along(coarse_mask)
     if not elastic or cut is not None:
         moved = [warp(coarse_mask, field) for field in motion.backward] if elastic else layers.moved
         soft_photo = grid_frames(plan.extract(photo)[None])[0]
@@ -199,8 +206,11 @@ def render(
     at_border = (left == 0, top == 0, *far)
 
     def cover(motion: ObjectMotion, boxes: Sequence[Box], share: Float32Array | float) -> Cover:
-        alpha, reach = (beyond_border(of * share, at_border) for of in (matte.alpha, matte.reach))
-        return Cover(alpha, reach, motion, boxes)
+        own = alpha = beyond_border(matte.alpha * share, at_border)
+        if carried is not None:
+            most = np.maximum(matte.alpha, carried)
+            alpha = beyond_border(np.asarray(most * share, np.float32), at_border)
+        return Cover(own, alpha, beyond_border(reach * share, at_border), motion, boxes)
 
     covers = [
         cover(
@@ -238,20 +248,14 @@ def _in_place(
     return held_at_border(joined, plan, shape, free), cut
 
 
-def _joined(
-    matte: Matte,
-    photo: UInt8Array,
-    cut: _Cut | None,
-    grid: Grid,
-    area: Box,
-) -> tuple[Matte, Surroundings | None]:
-    """The layer of an object in place, and what is around it where that is cut from it, in an area of the photo (h, w, 3)."""
-    if cut is None:
-        return replace(matte, colours=photo), None
+def _around_it(
+    matte: Matte, carried: Float32Array, cut: _Cut, grid: Grid, area: Box
+) -> Surroundings:
+    """What is around an object in place that is cut from it, in an area of the photo."""
     opened = smoothstep(grid.upsample(cut.stays, area, cv2.INTER_LINEAR), *OPENED)
-    colours = photo + opened[..., None] * (matte.colours.astype(np.float32) - photo)
-    around = Surroundings(photo, cut.motion, matte.rim * opened, matte.reach * opened)
-    return replace(matte, colours=np.rint(colours).astype(np.uint8)), around
+    freed = (carried > 0).astype(np.float32)
+    rim, reach = (np.maximum(of, freed) * opened for of in (matte.rim, matte.reach))
+    return Surroundings(matte.colours, cut.motion, rim, reach)
 
 
 def _around(part: Box | None, whole: Box) -> Box:

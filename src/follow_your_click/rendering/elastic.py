@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from follow_your_click.rendering.crop import CropPlan
+from follow_your_click.rendering.crop import CropPlan, MaskArray
 from follow_your_click.rendering.grid import (
     COLUMNS,
     GRID_SIZE,
@@ -22,6 +22,7 @@ from follow_your_click.rendering.grid import (
     Float32Array,
     Grid,
     blur,
+    distance,
     fill,
     ring_taper,
     smoothstep,
@@ -48,6 +49,9 @@ HANGING = 0.6
 # Cells: standard deviations of the blurs by which the outline's direction and what holds along it are taken, and of those of what follows around it.
 OUTLINE_BLUR, ALONG, BESIDE = 3.0, 4.0, (6.0, 3.0)
 CUT_OFF = 1.5  # cells from the photo's border, within which an object counts as cut off by it
+# Cells around a mask that come along all the same where what is behind it stays, for masks end short of rims, spikes and hair. From a cell less
+# to one more that fades.
+CARRIED = 4.0
 LEAST_STAYING = 0.3  # of the background somewhere beside an object; with less it is not worth what filling costs
 
 
@@ -68,7 +72,7 @@ def with_surroundings(
     reach = max(LEAST_REACH, REACH * longest)
     loose = None
     if fixed is not None and fixed.any():
-        away = _distance(fixed)
+        away = distance(fixed)
         loose = smoothstep(away, 0, max(LEAST_REACH, PINNED * longest))[..., None]
 
     def made(field: Float32Array, cover: npt.NDArray[np.bool_]) -> Float32Array:
@@ -106,6 +110,15 @@ def staying(mask: Float32Array, sure: Float32Array, motion: ObjectMotion) -> Flo
     for deviation in BESIDE:
         beside = blur(beside, deviation)
     return beside
+
+
+def carried_along(mask: MaskArray, cell: float = 1.0) -> Float32Array:
+    """How far an object carries along what is in and close around its mask (h, w), however sure its edge is: float32 (h, w), 0 ... 1.
+
+    `cell`: pixels of the mask in a cell.
+    """
+    away = distance(mask > 0.5) / np.float32(cell)
+    return np.asarray(1 - smoothstep(away, CARRIED - 1, CARRIED + 1), np.float32)
 
 
 def _hangs(motion: ObjectMotion, shown: npt.NDArray[np.bool_]) -> bool:
@@ -189,10 +202,5 @@ def _spread(field: Float32Array, cover: npt.NDArray[np.bool_], reach: float) -> 
     for deviation in FINE_BLURS:
         around = np.where(cover[..., None], values, around)
         around = cv2.GaussianBlur(around, (0, 0), deviation)
-    fading = 1 - smoothstep(_distance(cover), 0, reach)
+    fading = 1 - smoothstep(distance(cover), 0, reach)
     return np.where(cover[..., None], values, around * fading[..., None])
-
-
-def _distance(area: npt.NDArray[np.bool_]) -> Float32Array:
-    """Cells from each cell (g, g) to an area, 0 in it."""
-    return np.asarray(cv2.distanceTransform((~area).astype(np.uint8), cv2.DIST_L2, 5), np.float32)

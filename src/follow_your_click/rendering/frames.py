@@ -54,9 +54,11 @@ class Rendered:
 class Cover:
     """Where a part of the object is, and how it moves.
 
-    `alpha` and `reach` as the matte's, see `beyond_border`; `boxes`: frame by frame, out of which neither gets.
+    `own`, `alpha` and `reach`: how far it is the object's, is carried along, and may be it, see `beyond_border`; `boxes`: frame by frame, out
+    of which none gets.
     """
 
+    own: tuple[Float32Array, tuple[int, int]]
     alpha: tuple[Float32Array, tuple[int, int]]
     reach: tuple[Float32Array, tuple[int, int]]
     motion: ObjectMotion
@@ -187,7 +189,8 @@ def _compose(
         pixels = _read(matte.colours, x, y, cv2.INTER_LANCZOS4)
         covered = _moved(part.alpha, x, y) * shown[inner]
         carried.append((inner, pixels, covered))
-        cover[inner] = np.maximum(cover[inner], covered)
+        own_cover = covered if part.own is part.alpha else _moved(part.own, x, y) * shown[inner]
+        cover[inner] = np.maximum(cover[inner], own_cover)
         reach[inner] = np.maximum(reach[inner], _moved(part.reach, x, y))
     if source.background is None:
         composed = carried[0][1]

@@ -193,6 +193,13 @@ def channel_mean(image: Float32Array) -> Float32Array:
     return np.asarray(cv2.transform(image, np.full((1, 3), 1 / 3, np.float32)), np.float32)
 
 
+def distance(area: npt.NDArray[np.bool_]) -> Float32Array:
+    """From each place (h, w) to an area, 0 in it; infinitely far where there is none."""
+    if not area.any():
+        return np.full(area.shape, np.inf, np.float32)
+    return np.asarray(cv2.distanceTransform((~area).astype(np.uint8), cv2.DIST_L2, 5), np.float32)
+
+
 def blur(field: Float32Array, sigma: float) -> Float32Array:
     """Gaussian smoothing of a field (g, g) or (g, g, C), sigma in cells."""
     return np.asarray(cv2.GaussianBlur(field, (0, 0), sigma), np.float32)
