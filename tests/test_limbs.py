@@ -19,6 +19,8 @@ from follow_your_click.limbs import (
     swinging,
     with_tip,
 )
+from follow_your_click.loading import find_model, load_preset
+from follow_your_click.planning import plan_regions
 from follow_your_click.prompt_reading import PromptReading
 from follow_your_click.region import Box, Click, Region
 from follow_your_click.rendering import CropPlan
@@ -270,3 +272,19 @@ def test_what_has_no_bones_bends(noun: str, bends: bool) -> None:
     photo, rises = np.zeros((SIDE, SIDE, 3), np.uint8), PromptReading(("rise",), True)
     (limb,) = moving_limbs(photo, [region], [TAIL.astype(np.float32)], [rises], things)
     assert limb is not None and limb.bends is bends
+
+
+def test_what_moves_and_sets_the_window_is_the_limb_with_its_tip() -> None:
+    whole = Limb(with_tip(TAIL, A_TAIL.joint).astype(np.float32), A_TAIL.joint, bends=True)
+    mask = TAIL.astype(np.float32)
+    (plan,) = plan_regions(
+        (SIDE, SIDE),
+        [ON_TAIL],
+        [mask],
+        [SWAYS],
+        load_preset(find_model("mini")),
+        num_frames=16,
+        limbs=[whole],
+    )
+    assert plan.mask is whole.mask and plan.limb is whole and plan.in_place
+    assert plan.to_json()["moves"] == "limb"

@@ -254,6 +254,8 @@ def test_where_a_head_goes_is_a_nod(prompt: str, motions: tuple[str, ...]) -> No
         ("this petal droops", ("move down",)),
         ("bend the stem back and forth", ("sway",)),
         ("this branch bends up and down", ("bounce",)),
+        ("the branch bends in the wind", ("sway",)),
+        ("this petal bends in, slowly", ("move up",)),
         ("bend to the right", ("sway",)),
     ],
 )

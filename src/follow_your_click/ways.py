@@ -43,14 +43,14 @@ _HEAD_DOWN = re.compile(
     re.IGNORECASE,
 )
 """What is done by a nod, for it says where the head goes: travel is not what is meant."""
-_BENDS = re.compile(r"\b(bend|curl|lean|fold|droop|sag)(s|ing|ging)?\b", re.IGNORECASE)
+_BENDS = re.compile(r"\b(bend|curl|lean|fold|droop|sag)(s|g?ing)?\b", re.IGNORECASE)
 _TO_AND_FRO = re.compile(
     r"\b(forth|to and fro|and (left|right|down|up)|side to side|again)\b", re.IGNORECASE
 )
 _BENT = {
     "left": r"left(wards?)?",
     "right": r"right(wards?)?",
-    "up": r"up(wards?)?|in(wards?)?|curl(s|ing)?|fold(s|ing)?",
+    "up": r"up(wards?)?|inwards?|in(?! \w)|curl(s|ing)?|fold(s|ing)?",
     "down": r"down(wards?)?|over|forwards?|droop(s|ing)?|sag(s|ging)?",
 }
 """Where what bends goes, the first that is said; and by itself where things curl and droop."""
