@@ -18,11 +18,10 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from named_parts import overlap
+from named_parts import overlap, said
 
 from follow_your_click import Click, Region
 from follow_your_click.clicked_parts import with_named_parts
-from follow_your_click.evaluation.figures import bootstrap_interval, ratio_of_means, sums_by_group
 from follow_your_click.heads import HeadFinder
 from follow_your_click.limbs import Limb, may_swing, moving_limbs, swinging
 from follow_your_click.photo import read_photo
@@ -107,15 +106,8 @@ def main() -> None:
         for how in ("its mask", "with its tip")
         for what in ("IoU", "tip", "beside it")
     ]
-    report = {}
-    for columns, scenes, rows in (
-        (names, photos, masks),
-        (["next to the joint, turned", "next to the joint, bent"], bending, joints),
-    ):
-        for name, column in zip(columns, np.array(rows).T, strict=True):
-            low, high = bootstrap_interval(sums_by_group(column, np.array(scenes)), ratio_of_means)
-            report[name] = [float(column.mean()), low, high]
-            print(f"  {name:<25} {column.mean():.3f} ({low:.3f} ... {high:.3f})")
+    report = said(names, masks, photos)
+    report |= said(["next to the joint, turned", "next to the joint, bent"], joints, bending)
     if arguments.json:
         arguments.json.write_text(json.dumps(report, indent=1))
 

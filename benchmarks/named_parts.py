@@ -12,6 +12,7 @@ Axis legend: H rows, W columns.
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,18 @@ from segmentation import anywhere, parts
 
 def overlap(first: npt.NDArray[np.bool_], second: npt.NDArray[np.bool_]) -> float:
     return float((first & second).sum() / max((first | second).sum(), 1))
+
+
+def said(
+    names: Sequence[str], rows: Sequence[Sequence[float]], photos: Sequence[str]
+) -> dict[str, list[float]]:
+    """Mean and interval of each column of the rows, printed too."""
+    report = {}
+    for name, column in zip(names, np.array(rows).T, strict=True):
+        low, high = bootstrap_interval(sums_by_group(column, np.array(photos)), ratio_of_means)
+        report[name] = [float(column.mean()), low, high]
+        print(f"  {name:<25} {column.mean():.3f} ({low:.3f} ... {high:.3f})")
+    return report
 
 
 def main() -> None:
@@ -54,11 +67,7 @@ def main() -> None:
         found.append((overlap(named > 0.5, truth.area), overlap(mask > 0.5, truth.area)))
         photos.append(truth.scene)
     print(f"{len(found)} of {len(truths)} parts have names that are heard")
-    report = {}
-    for name, column in zip(("named", "by the click alone"), np.array(found).T, strict=True):
-        low, high = bootstrap_interval(sums_by_group(column, np.array(photos)), ratio_of_means)
-        report[name] = [float(column.mean()), low, high]
-        print(f"  {name:<20} {column.mean():.3f} ({low:.3f} ... {high:.3f})")
+    report = said(("named", "by the click alone"), found, photos)
     if arguments.json:
         arguments.json.write_text(json.dumps(report, indent=1))
 

@@ -217,6 +217,16 @@ def test_the_rim_that_a_mask_lacks_comes_along_but_is_not_the_objects() -> None:
         assert short.sum() - 200 < (alpha > 127).sum() < ball.sum()
 
 
+def test_what_is_fixed_does_not_come_along_beside_a_sure_edge_either() -> None:
+    photo, ball = _ball()
+    fixed = np.zeros((SIDE, SIDE), np.bool_)
+    fixed[:86] = True
+    sure = np.ones((SIDE, SIDE), np.float32)
+    cut = _last_frame(photo, ball, -9, in_place=True, edge=sure, fixed=fixed)
+    assert (cut[88:] != photo[88:]).any()
+    np.testing.assert_array_equal(cut[fixed], photo[fixed])
+
+
 def test_an_edge_that_is_nowhere_sure_changes_nothing() -> None:
     photo, ball = _ball()
     joined = _last_frame(photo, ball, 9, in_place=True)

@@ -125,8 +125,8 @@ def read_prompt(
     bent = way_of_bending(prompt) if named_part(prompt) in BENDERS else None
     if bent:
         asked, understood = [bent], True
-    elif not understood:
-        asked = [opening(prompt) or one for one in asked]
+    elif not understood and (nearest := opening(prompt)):
+        asked = [nearest]
     head = way_of_the_head(prompt)
     if head and (set(asked) == {"nod"} or all(one.startswith(TRAVELS) for one in asked)):
         return PromptReading(("nod",), True, upwards=head == "up")

@@ -2,7 +2,7 @@
 
 As if the photo were printed on rubber: nothing tears where a mask cuts through an object, hair and twigs beyond its rim come
 along, and nothing is uncovered that would have to be invented. The price is that the nearest background stirs too. Where the
-object's edge is known well enough the rubber is cut along it, and what is behind stays.
+object's edge is known well enough the rubber is cut a little outside of it, and what is behind stays.
 
 Axes: L frames, g rows and columns of cells of the working grid, 2 = (x, y).
 """

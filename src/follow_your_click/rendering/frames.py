@@ -72,7 +72,7 @@ class Surroundings:
     Attributes:
         photo: uint8 (h, w, 3), the matte's area of it.
         motion: as far as it comes along.
-        rim, reach: float32 (h, w), the matte's, where the background is filled in as it does not come along.
+        rim, reach: float32 (h, w), the matte's and what is carried along, where the background is filled in as it does not come along.
     """
 
     photo: UInt8Array
