@@ -8,7 +8,7 @@ import pytest
 from follow_your_click import Animator, Box, HoldStill, Region
 from follow_your_click.planning import RegionPlan
 from follow_your_click.prompt_reading import PromptReading
-from follow_your_click.rendering import CropPlan, plan_crop, render
+from follow_your_click.rendering import CropPlan, frames, plan_crop, render
 from follow_your_click.rendering.elastic import (
     SHORT,
     free_of_border,
@@ -199,6 +199,16 @@ def test_what_is_behind_a_sure_edge_stays_and_what_was_hidden_there_is_filled() 
     assert np.abs(cut[beside].astype(int) - photo[beside]).max() <= 2, "the lines stay straight"
     above = cut[92:97, 120:136].astype(int)
     assert (above[..., 0] - above[..., 2]).max() < 40, "where it was, its ground is"
+
+
+def test_frames_beside_a_sure_edge_are_the_same_in_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    photo, ball = _ball()
+    sure = np.ones((SIDE, SIDE), np.float32)
+    whole = _last_frame(photo, ball, 9, in_place=True, edge=sure)
+    monkeypatch.setattr(
+        frames, "TILE", 16
+    )  # some within the ball, some beside it, where nothing moves
+    np.testing.assert_array_equal(_last_frame(photo, ball, 9, in_place=True, edge=sure), whole)
 
 
 def test_the_rim_that_a_mask_lacks_comes_along_but_is_not_the_objects() -> None:

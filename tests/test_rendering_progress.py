@@ -1,4 +1,4 @@
-"""Rendering tells how far it is, can be stopped on the way, and does in strips what it does at once."""
+"""Rendering tells how far it is, can be stopped on the way, and does in strips and tiles what it does at once."""
 
 from __future__ import annotations
 
@@ -58,20 +58,20 @@ def test_a_matte_in_strips_is_the_matte(rows: int, monkeypatch: pytest.MonkeyPat
     np.testing.assert_array_equal(strips.alpha, whole.alpha)
 
 
-@pytest.mark.parametrize(("rows", "threads"), [(256, 1), (7, 1), (7, 3)])
-def test_frames_in_strips_are_the_frames_whoever_composes_them(
-    rows: int, threads: int, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("side", "threads"), [(256, 1), (7, 1), (7, 3)])
+def test_frames_in_tiles_are_the_frames_whoever_composes_them(
+    side: int, threads: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = _rendered()
-    monkeypatch.setattr(frames, "STRIP_ROWS", rows)
+    monkeypatch.setattr(frames, "TILE", side)
     monkeypatch.setattr(frames, "THREADS", threads)
-    strips = _rendered()
-    np.testing.assert_array_equal(strips.frames, whole.frames)
-    np.testing.assert_array_equal(strips.alpha, whole.alpha)
+    tiles = _rendered()
+    np.testing.assert_array_equal(tiles.frames, whole.frames)
+    np.testing.assert_array_equal(tiles.alpha, whole.alpha)
 
 
-def test_work_that_is_ended_leaves_no_strip_behind(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(frames, "STRIP_ROWS", 4)
+def test_work_that_is_ended_leaves_no_tile_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(frames, "TILE", 4)
     monkeypatch.setattr(frames, "THREADS", 1)
     begun: list[int] = []
     one = frames._compose

@@ -23,6 +23,7 @@ from follow_your_click.rendering.grid import (
     Grid,
     blur,
     channel_mean,
+    channel_sum,
     fill,
     smoothstep,
 )
@@ -54,6 +55,9 @@ SPARE = 10  # cells of that size beyond what is needed, that are filled too
 
 # Of detail that was lost in a mean, as a factor at most; and where it is measured, in half sides of its pieces.
 MOST_GAIN, GAIN_REACH = 2.5, 1.5
+COARSE_REACH = (
+    6.0  # pixels of a blur's standard deviation, where the field may be made smaller for it
+)
 
 # Mean squared difference (grey levels) of a generated piece and the photo's most like it, at which the photo's detail
 # counts 1/e; tuned.
@@ -283,16 +287,26 @@ def _add_detail(
         part = window[top - y : bottom - y, left - x : right - x]
         area = np.s_[top - box[1] : bottom - box[1], left - box[0] : right - box[0]]
         detail[area] += part * fine
-        power[area] += part[..., 0] * np.square(fine).sum(axis=2)
+        power[area] += part[..., 0] * channel_sum(np.square(fine))
         total[area] += part[..., 0]
     share = np.maximum(total, 0.25)
     detail /= share[..., None]
+    power /= share
     # The mean of unlike details is softer than each of them: it is given back what it lost.
-    reach = GAIN_REACH * half
-    before = cv2.GaussianBlur(power / share, (0, 0), reach)
-    after = cv2.GaussianBlur(np.square(detail).sum(axis=2), (0, 0), reach)
+    before = _smoothed(power, GAIN_REACH * half)
+    after = _smoothed(channel_sum(np.square(detail)), GAIN_REACH * half)
     gain = np.sqrt(before / np.maximum(after, 1e-3))
     result += detail * np.clip(gain, 1, MOST_GAIN)[..., None]
+
+
+def _smoothed(field: Float32Array, reach: float) -> Float32Array:
+    """A field (h, w) blurred by a Gaussian of that standard deviation, at as many pixels as that needs."""
+    height, width = field.shape
+    finest = max(1.0, reach / COARSE_REACH)
+    small = (max(1, round(width / finest)), max(1, round(height / finest)))
+    coarse = cv2.resize(field, small, interpolation=cv2.INTER_AREA)
+    coarse = cv2.GaussianBlur(coarse, (0, 0), reach / finest)
+    return np.asarray(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR))
 
 
 def needed_background(mask: Float32Array, moved: list[Float32Array]) -> Float32Array:

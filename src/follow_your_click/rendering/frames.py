@@ -3,6 +3,7 @@
 Axes: L frames, H W photo rows and columns, h w rows and columns of the changed patch, g rows and columns of grid cells.
 """
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -24,8 +25,8 @@ OnFrame = Callable[[int, int], None]
 """Called as on_frame(frames done, frames in all), several times before the first; what it raises ends the work."""
 Box = tuple[int, int, int, int]
 
-# Rows of photo pixels composed at once: bounds the memory of a large window.
-STRIP_ROWS = 256
+# Photo pixels, rows and columns, composed at once: bounds the memory of a large window, and what is wholly covered is not read.
+TILE = 256
 
 # Displacements (photo pixels) over which the composition takes over from the untouched photo.
 MOVING = (0.05, 0.75)
@@ -119,99 +120,106 @@ def compose_all(
     here = np.s_[top - source.y0 : bottom - source.y0, left - source.x0 : right - source.x0]
     alpha = np.repeat(levels(source.matte.alpha[here])[None], len(frames), axis=0)
     changed = np.zeros(still.shape[:2], np.bool_)
-    strips = [
-        (index, strip)
+    tiles = [
+        (index, tile)
         for index in range(1, len(frames))
-        for strip in _strips(grid, motion, layers, index, (photo.shape[0], photo.shape[1]))
+        for tile in _tiles(grid, motion, layers, index, (photo.shape[0], photo.shape[1]))
     ]
 
     def composed(each: tuple[int, Box]) -> tuple[UInt8Array, UInt8Array]:
-        index, strip = each
-        return _compose(photo, strip, grid, source, motion, layers, index)
+        index, tile = each
+        return _compose(photo, tile, grid, source, motion, layers, index)
 
     pool = ThreadPoolExecutor(THREADS)
     try:
-        for (index, strip), made in zip(strips, pool.map(composed, strips), strict=True):
+        for (index, tile), made in zip(tiles, pool.map(composed, tiles), strict=True):
             if on_frame is not None:
                 on_frame(index, len(frames))
-            area = np.s_[strip[1] - top : strip[3] - top, strip[0] - left : strip[2] - left]
+            area = np.s_[tile[1] - top : tile[3] - top, tile[0] - left : tile[2] - left]
             pixels, cover = made
             frames[index][area], alpha[index][area] = pixels, cover
-            changed[area] |= (pixels != still[area]).any(axis=2)
+            differs = pixels != still[area]
+            changed[area] |= differs[..., 0] | differs[..., 1] | differs[..., 2]
     finally:
         pool.shutdown(cancel_futures=True)
     return _trim(source.box, frames, changed, alpha)
 
 
-def _strips(
+def _tiles(
     grid: Grid, motion: ObjectMotion, layers: Layers, index: int, shape: tuple[int, int]
 ) -> Iterator[Box]:
-    """What a frame changes, in pieces of some rows of a photo (H, W)."""
+    """What a frame changes of a photo (H, W), in pieces of it."""
     touched = np.maximum(layers.moved[index], layers.moved[0]) > 0.004
     moves = cv2.dilate(np.abs(motion.backward[index]).max(axis=2), np.ones((3, 3), np.uint8))
     part = grid.box_of(touched & (moves > 0), shape)
     if part is not None:
-        for first in range(part[1], part[3], STRIP_ROWS):
-            yield part[0], first, part[2], min(first + STRIP_ROWS, part[3])
+        left, top, right, bottom = part
+        for y, x in itertools.product(range(top, bottom, TILE), range(left, right, TILE)):
+            yield x, y, min(x + TILE, right), min(y + TILE, bottom)
 
 
 def _compose(
     photo: UInt8Array,
-    strip: Box,
+    tile: Box,
     grid: Grid,
     source: Source,
     motion: ObjectMotion,
     layers: Layers,
     index: int,
 ) -> tuple[UInt8Array, UInt8Array]:
-    """Frame `index` on the photo pixels of a strip, and how far they are the object's: uint8 (h, w, 3), (h, w)."""
-    left, top, right, bottom = strip
+    """Frame `index` on the photo pixels of a tile, and how far they are the object's: uint8 (h, w, 3), (h, w)."""
+    left, top, right, bottom = tile
     here = np.s_[top - source.y0 : bottom - source.y0, left - source.x0 : right - source.x0]
-    still = photo[top:bottom, left:right].astype(np.float32)
     matte, box = source.matte, source.box
+    original = matte.alpha[here]
+    flow = grid.upsample(motion.backward[index], tile, cv2.INTER_LINEAR) * grid.cell
+    gate = smoothstep(flow_magnitude(flow), *MOVING)
+    if not gate.any():
+        return photo[top:bottom, left:right], levels(original)
+    still = photo[top:bottom, left:right].astype(np.float32)
     columns = np.arange(left - source.x0, right - source.x0, dtype=np.float32)
     rows = np.arange(top - source.y0, bottom - source.y0, dtype=np.float32)[:, None]
-    flow = grid.upsample(motion.backward[index], strip, cv2.INTER_LINEAR) * grid.cell
-    original = matte.alpha[here]
     presence = layers.presence[index]
     shown = np.ones_like(original)
     if presence.min() < 1:
-        shown = 1 - (1 - grid.upsample(presence, strip, cv2.INTER_LINEAR)) * (1 - original)
+        shown = 1 - (1 - grid.upsample(presence, tile, cv2.INTER_LINEAR)) * (1 - original)
     carried: list[tuple[tuple[slice, slice], Float32Array, Float32Array]] = []
     reach, cover = np.zeros_like(original), np.zeros_like(original)
     for part in source.covers:
-        within = _meeting(strip, part.boxes[index])
+        within = _meeting(tile, part.boxes[index])
         if within is None:
             continue
         inner = np.s_[within[1] - top : within[3] - top, within[0] - left : within[2] - left]
         own = grid.upsample(part.motion.backward[index], within, cv2.INTER_LINEAR) * grid.cell
         x, y = own[..., 0] + columns[inner[1]], own[..., 1] + rows[inner[0]]
-        pixels = _read(matte.colours, x, y, cv2.INTER_LANCZOS4)
         covered = _moved(part.alpha, x, y) * shown[inner]
-        carried.append((inner, pixels, covered))
         own_cover = covered if part.own is part.alpha else _moved(part.own, x, y) * shown[inner]
         cover[inner] = np.maximum(cover[inner], own_cover)
         reach[inner] = np.maximum(reach[inner], _moved(part.reach, x, y))
+        if source.background is None or covered.any():
+            pixels = _read(matte.colours, x, y, cv2.INTER_LANCZOS4)
+            carried.append((inner, pixels, covered))
     if source.background is None:
         composed = carried[0][1]
     else:
-        if source.around is None:
+        if any(covered.shape == still.shape[:2] and covered.min() == 1 for *_, covered in carried):
+            composed = still.copy()  # nothing of what is behind is seen
+        elif source.around is None:
             area = np.s_[top - box[1] : bottom - box[1], left - box[0] : right - box[0]]
             freed = np.maximum(matte.rim[here], matte.reach[here] * (1 - reach))
             composed = still + freed[..., None] * (source.background[area] - still)
         else:
             field = source.around.motion.backward[index]
-            own = grid.upsample(field, strip, cv2.INTER_LINEAR) * grid.cell
+            own = grid.upsample(field, tile, cv2.INTER_LINEAR) * grid.cell
             places = own[..., 0] + columns, own[..., 1] + rows
             composed = _come_along(source.around, source.background, source, places, reach)
         for inner, pixels, covered in carried:
             composed[inner] += covered[..., None] * (pixels - composed[inner])
     repaint, share = layers.repaint[index], layers.unexplained[index]
     if repaint is not None and share is not None:
-        painted = grid.upsample(repaint, strip, cv2.INTER_CUBIC)
-        amount = grid.upsample(share, strip, cv2.INTER_LINEAR) * cover
+        painted = grid.upsample(repaint, tile, cv2.INTER_CUBIC)
+        amount = grid.upsample(share, tile, cv2.INTER_LINEAR) * cover
         composed += amount[..., None] * (painted - composed)
-    gate = smoothstep(flow_magnitude(flow), *MOVING)
     result = still + gate[..., None] * (composed - still)
     shown = original + gate * (cover - original)
     return np.asarray(np.clip(np.rint(result), 0, 255), np.uint8), levels(shown)

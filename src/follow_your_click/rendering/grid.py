@@ -190,7 +190,12 @@ def smoothstep(value: Float32Array, low: float, high: float) -> Float32Array:
 
 def channel_mean(image: Float32Array) -> Float32Array:
     """Mean of the three channels: float32 (h, w) from (h, w, 3)."""
-    return np.asarray(cv2.transform(image, np.full((1, 3), 1 / 3, np.float32)), np.float32)
+    return np.asarray(channel_sum(image) / 3, np.float32)
+
+
+def channel_sum(image: Float32Array) -> Float32Array:
+    """Sum of the channels: float32 (h, w) from (h, w, C), far faster than NumPy's over so short an axis."""
+    return np.asarray(cv2.transform(image, np.ones((1, image.shape[2]), np.float32)), np.float32)
 
 
 def distance(area: npt.NDArray[np.bool_]) -> Float32Array:

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from follow_your_click.rendering.crop import UInt8Array
-from follow_your_click.rendering.grid import Float32Array, smoothstep
+from follow_your_click.rendering.grid import Float32Array, channel_sum, smoothstep
 
 # Difference of object and background colour (grey levels) from which an edge is placed by colour;
 # tuned.
@@ -75,12 +75,12 @@ def cut_matte(
     back = _spread(image, np.maximum(clear, 1e-4 * (1 - soft)), 1.5 * band, on_step)
     on_step()
     line = front - back
-    length = np.square(line).sum(axis=2)
-    along = np.clip(((image - back) * line).sum(axis=2) / np.maximum(length, 1.0), 0, 1)
+    length = channel_sum(np.square(line))
+    along = np.clip(channel_sum((image - back) * line) / np.maximum(length, 1.0), 0, 1)
     trust = smoothstep(np.asarray(np.sqrt(length / 3), np.float32), *CONTRAST)
     on_step()
     undecided = (1 - sure) * (1 - clear)
-    by_colour = cv2.GaussianBlur(along.astype(np.float32), (0, 0), max(0.6, 0.3 * band))
+    by_colour = cv2.GaussianBlur(along, (0, 0), max(0.6, 0.3 * band))
     # A mask that is off is off along a stretch of edge; single pixels that disagree are texture.
     change = np.asarray((by_colour - soft)[..., None], np.float32)
     deciding = np.asarray(trust * undecided + 1e-6, np.float32)
