@@ -1,4 +1,4 @@
-"""Rendering tells how far it is, can be stopped on the way, and does in strips and tiles what it does at once."""
+"""Rendering tells how far it is, can be stopped on the way, and does in tiles what it does at once."""
 
 from __future__ import annotations
 
@@ -49,13 +49,13 @@ def test_what_the_callback_raises_ends_the_work(at: int) -> None:
     assert heard.count(at) == 1 and max(heard) == at
 
 
-@pytest.mark.parametrize("rows", [7, 64])
-def test_a_matte_in_strips_is_the_matte(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("side", [7, 64])
+def test_a_matte_in_tiles_is_the_matte(side: int, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = _rendered()
-    monkeypatch.setattr(matte, "STRIP_ROWS", rows)
-    strips = _rendered()
-    np.testing.assert_array_equal(strips.frames, whole.frames)
-    np.testing.assert_array_equal(strips.alpha, whole.alpha)
+    monkeypatch.setattr(matte, "TILE", side)
+    tiles = _rendered()
+    np.testing.assert_array_equal(tiles.frames, whole.frames)
+    np.testing.assert_array_equal(tiles.alpha, whole.alpha)
 
 
 @pytest.mark.parametrize(("side", "threads"), [(256, 1), (7, 1), (7, 3)])

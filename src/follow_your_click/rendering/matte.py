@@ -3,14 +3,18 @@
 Axes: h w photo rows and columns, C = 3 colour channels.
 """
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from follow_your_click.rendering.crop import UInt8Array
 from follow_your_click.rendering.grid import Float32Array, channel_sum, smoothstep
+
+BoolArray = npt.NDArray[np.bool_]
 
 # Difference of object and background colour (grey levels) from which an edge is placed by colour;
 # tuned.
@@ -43,8 +47,9 @@ class Matte:
     reach: Float32Array
 
 
-# Rows of photo pixels blurred at once: bounds the memory of a large object, and the time between two steps.
-STRIP_ROWS = 512
+# Photo pixels, rows and columns, blurred at once: bounds the memory of a large object, and the time between two steps; and only what is
+# near its edge is.
+TILE = 512
 
 
 def cut_matte(
@@ -71,27 +76,28 @@ def cut_matte(
     sure = (cv2.erode(mask, kernel) > 0.9).astype(np.float32)
     clear = (cv2.dilate(mask, kernel) < 0.1).astype(np.float32)
     image = photo.astype(np.float32)
-    front = _spread(image, np.maximum(sure, 1e-4 * soft), 1.5 * band, on_step)
-    back = _spread(image, np.maximum(clear, 1e-4 * (1 - soft)), 1.5 * band, on_step)
+    undecided = (1 - sure) * (1 - clear)
+    near_edge = cv2.dilate(undecided, np.ones((4 * band + 7,) * 2, np.uint8)) > 0
+    front = _spread(image, np.maximum(sure, 1e-4 * soft), 1.5 * band, near_edge, on_step)
+    back = _spread(image, np.maximum(clear, 1e-4 * (1 - soft)), 1.5 * band, near_edge, on_step)
     on_step()
     line = front - back
     length = channel_sum(np.square(line))
     along = np.clip(channel_sum((image - back) * line) / np.maximum(length, 1.0), 0, 1)
     trust = smoothstep(np.asarray(np.sqrt(length / 3), np.float32), *CONTRAST)
     on_step()
-    undecided = (1 - sure) * (1 - clear)
     by_colour = cv2.GaussianBlur(along, (0, 0), max(0.6, 0.3 * band))
     # A mask that is off is off along a stretch of edge; single pixels that disagree are texture.
-    change = np.asarray((by_colour - soft)[..., None], np.float32)
+    change = np.asarray(np.where(undecided > 0, by_colour - soft, 0)[..., None], np.float32)
     deciding = np.asarray(trust * undecided + 1e-6, np.float32)
-    apart = np.abs(_spread(change, deciding, 2.0 * band, on_step))
+    apart = np.abs(_spread(change, deciding, 2.0 * band, near_edge, on_step))
     on_step()
     wrong = smoothstep(apart, *DISAGREEMENT)
     correction = 0.9 * wrong * trust * undecided * (by_colour - soft)
     alpha = soft + cv2.GaussianBlur(correction, (0, 0), 0.5)
     alpha = np.where(sure > 0, 1.0, np.where(clear > 0, 0.0, alpha)).astype(np.float32)
     solid = smoothstep(alpha, 0.5, 0.98)[..., None]
-    near = _spread(image, np.square(np.maximum(alpha, sure)) + 1e-5, 1.5, on_step)
+    near = _spread(image, np.square(np.maximum(alpha, sure)) + 1e-5, 1.5, near_edge, on_step)
     on_step()
     colours = near + solid * (image - near)
     keep = (sure > 0) | (alpha < 1e-3)
@@ -148,21 +154,28 @@ def _widen(alpha: Float32Array, radius: int, softness: float) -> Float32Array:
 
 
 def _spread(
-    image: Float32Array, weight: Float32Array, sigma: float, on_step: Callable[[], None]
+    image: Float32Array,
+    weight: Float32Array,
+    sigma: float,
+    wanted: BoolArray,
+    on_step: Callable[[], None],
 ) -> Float32Array:
-    """Gaussian weighted mean around every pixel: (h, w, 3) as it is, (h, w, 1) as (h, w)."""
-    height = image.shape[0]
-    mean = np.empty(image.shape, np.float32)
-    # Strips with as many rows around as the blur sees (OpenCV: 4 sigma) give what the whole gives, bit for bit.
+    """Gaussian weighted mean around every pixel of tiles where it is wanted anywhere, else 0: (h, w, 3) as it is, (h, w, 1) as (h, w)."""
+    height, width = wanted.shape
+    mean = np.zeros(image.shape, np.float32)
+    # Tiles with as much around as the blur sees (OpenCV: 4 sigma) give what the whole gives, bit for bit.
     around = round(4 * sigma) + 1
-    for first in range(0, height, STRIP_ROWS):
+    for y, x in itertools.product(range(0, height, TILE), range(0, width, TILE)):
+        tile = np.s_[y : y + TILE, x : x + TILE]
+        if not wanted[tile].any():
+            continue
         on_step()
-        last = min(first + STRIP_ROWS, height)
-        top, bottom = max(first - around, 0), min(last + around, height)
-        here = np.s_[first - top : last - top]
-        weights = weight[top:bottom]
+        top, left = max(y - around, 0), max(x - around, 0)
+        whole = np.s_[top : y + TILE + around, left : x + TILE + around]
+        weights = weight[whole]
         mass = cv2.GaussianBlur(weights, (0, 0), sigma)
-        total = cv2.GaussianBlur(image[top:bottom] * weights[..., None], (0, 0), sigma)
-        total = total.reshape(-1, *image.shape[1:])
-        mean[first:last] = total[here] / np.maximum(mass[here], 1e-9)[..., None]
+        total = cv2.GaussianBlur(image[whole] * weights[..., None], (0, 0), sigma)
+        total = total.reshape(*mass.shape, image.shape[2])
+        here = np.s_[y - top : y - top + TILE, x - left : x - left + TILE]
+        mean[tile] = total[here] / np.maximum(mass[here], 1e-9)[..., None]
     return mean if image.shape[2] > 1 else mean[..., 0]
