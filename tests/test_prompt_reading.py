@@ -285,3 +285,49 @@ def test_opening_is_nearest_to_growing_and_closing_to_shrinking(
     reading = read_prompt(pipeline.text_encoder, pipeline.tokenizer, prompt)
     assert reading is not None
     assert reading.motions == (motion,) and reading.understood is understood
+
+
+@pytest.mark.parametrize(
+    ("prompt", "motions"),
+    [
+        ("the boat drifts in from the left", ("drift right",)),
+        ("a car drives in from the left", ("move right",)),
+        ("enters from the right", ("move left",)),
+        ("the clouds blow in from the right", ("flow left",)),
+        ("drive from the left to the right", ("move right",)),
+        ("swing to and fro from the left", ("swing",)),
+        ("make this big leaf flutter, wind coming from the left", ("wave",)),
+        ("blown by wind from the left", ("sway",)),
+        ("let the branch on the right bounce up and down", ("bounce",)),
+        ("the boat on the right drifts away", ("drift left",)),
+        ("go on the left", ("move left",)),
+        ("the right hand waves", ("wave",)),
+    ],
+)
+def test_where_a_thing_is_and_comes_from_is_not_where_it_goes(
+    prompt: str, motions: tuple[str, ...]
+) -> None:
+    assert _motions(prompt) == motions
+
+
+@pytest.mark.parametrize(
+    ("prompt", "motions"),
+    [
+        ("rising and sinking gently with the water", ("bounce",)),
+        ("the float sinks and rises again", ("bounce",)),
+        ("sinks, then rises", ("bounce",)),
+        ("goes up and comes down again", ("bounce",)),
+        ("rise and spin", ("rise", "spin")),
+        ("rise", ("rise",)),
+        ("her chest rises and falls as she breathes", ("breathe",)),
+    ],
+)
+def test_what_rises_and_falls_stays(prompt: str, motions: tuple[str, ...]) -> None:
+    assert _motions(prompt) == motions
+
+
+def _motions(prompt: str) -> tuple[str, ...]:
+    pipeline = Animator.from_pretrained("mini", device="cpu").pipeline
+    reading = read_prompt(pipeline.text_encoder, pipeline.tokenizer, prompt)
+    assert reading is not None
+    return reading.motions

@@ -30,8 +30,10 @@ from follow_your_click.ways import (
     goes_ahead,
     on_its_way,
     opening,
+    put_plainly,
     way_of_bending,
     way_of_the_head,
+    whence,
 )
 
 NONE_SHARE = 0.5  # of the probability, beyond which a prompt counts as asking for no motion
@@ -120,7 +122,9 @@ def read_prompt(
     """
     if not _names(text_encoder):
         return None
+    prompt = put_plainly(prompt)
     asked, understood = _asked(text_encoder, tokenizer, prompt)
+    asked = whence(prompt, asked)
     asked = on_its_way(prompt, asked) if not _NO_JOINT.search(prompt) else asked
     bent = way_of_bending(prompt) if named_part(prompt) in BENDERS else None
     if bent:

@@ -30,6 +30,32 @@ _ONWARDS = re.compile(
     re.IGNORECASE,
 )
 """What says that something goes somewhere."""
+_PLACES = re.compile(
+    r"(?P<thing>\b(the|this|that|these|those|a|an|my|our)\s+(\w+\s+){1,3}?)(on|at|in)\s+(the|our|my)\s+((far|very|upper|lower|top|bottom)\s+)*(left|right)\b"
+    r"([\s-]+(hand\s+)?(side|corner|edge|end|half|part)\b)?(?!\s+direction)|\b(left|right)(most|-hand)\b",
+    re.IGNORECASE,
+)
+"""What says where a thing is, not where it goes: "the branch on the right"."""
+_WIND = re.compile(
+    r",?\s*\b(?:(?:with|by|in|as|to)\s+)?(?:(?:the|a|an|some)\s+)?(?:(?!and\b)\w+\s+)?(?:wind|breeze|gust|draught|draft)s?\s+(?:is\s+|that\s+)?"
+    r"(?:(?:coming|comes|blowing|blows)\s+)?(?:in\s+)?from\s+(?:the\s+)?(?:left|right|east|west|side|north|south)\b(?!\s+to)",
+    re.IGNORECASE,
+)
+_COMES_FROM = re.compile(
+    r"\bfrom\s+(?:the\s+|our\s+|my\s+)?(?:far\s+)?(left|right)\b", re.IGNORECASE
+)
+_TOWARDS = re.compile(r"\b(to|towards?)\s+(the\s+)?(left|right)\b|\bto and fro\b", re.IGNORECASE)
+_UP = r"(ris(e|es|ing)|lift(s|ing)?|raises?|raising|(goes|go|going|floats?|floating|comes?|coming|moves?|moving) up|up(wards?)?)"
+_FALL = (
+    r"(falls?|falling|sinks?|sinking|drops?|dropping|lowers?|lowering|descends?|descending|subsides?|subsiding"
+    r"|(goes|go|going|floats?|floating|comes?|coming|moves?|moving|back) down|down(wards?)?)"
+)
+_UP_AND_DOWN = re.compile(
+    rf"\b{_UP}(\s+\w+){{0,2}}?\s*(,|\band\b|\bthen\b|&)+\s*(then\s+)?{_FALL}\b"
+    rf"|\b{_FALL}(\s+\w+){{0,2}}?\s*(,|\band\b|\bthen\b|&)+\s*(then\s+)?{_UP}\b",
+    re.IGNORECASE,
+)
+"""What rises and falls again, and so stays."""
 _LOOKS = r"\b(look|glanc|gaz|peer)(s|es|e|ing)?(\s+(?!like|as|at|what)\w+){0,2}?"
 _A_HEAD = r"\b(the|its|his|her|their|your|\w+'s)\s+(\w+\s+)?head\b"
 _HEAD_UP = re.compile(
@@ -87,6 +113,29 @@ def on_its_way(prompt: str, asked: Sequence[str]) -> list[str]:
     if hops:
         return [travel, "bounce"]
     return [travel] if _NEARER.issuperset(asked) else [travel, asked[0]]
+
+
+def put_plainly(prompt: str) -> str:
+    """A prompt without the sides to which nothing goes, where the thing is and where the wind comes from, and with what rises and falls in plain words.
+
+    "the leaf on the right rises and sinks, wind from the left" -> "the leaf moves up and down in the wind"
+    """
+    short = _PLACES.sub(lambda found: found["thing"] or " ", _WIND.sub(" in the wind", prompt))
+    if way_of_the_head(short) is None:
+        short = _UP_AND_DOWN.sub(" moves up and down ", short)
+    return " ".join(short.split()) or prompt
+
+
+def whence(prompt: str, asked: Sequence[str]) -> list[str]:
+    """The motions that a prompt was read as: what comes from a side goes to the other one."""
+    came = _COMES_FROM.search(prompt)
+    if came is None or _TOWARDS.search(prompt):
+        return list(asked)
+    here, there = ("left", "right") if came[1].lower() == "left" else ("right", "left")
+    return [
+        there.join(motion.rsplit(here, 1)) if motion.startswith((*TRAVELS, "flow")) else motion
+        for motion in asked
+    ]
 
 
 def way_of_the_head(prompt: str) -> Literal["up", "down"] | None:
