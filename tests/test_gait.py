@@ -230,17 +230,20 @@ def test_it_goes_where_its_head_is_and_without_one_where_there_is_room() -> None
     assert side_ahead(mask, Head(middle, (35, 30))) == "right", "it looks at the viewer"
 
 
-def test_who_is_seen_from_the_side_walks_away_to_that_side() -> None:
+def test_who_is_seen_from_the_side_walks_away_or_forward_to_that_side() -> None:
     mask, head = np.zeros((60, 100), np.float32), np.zeros((60, 100), np.float32)
     mask[20:40, 10:60] = 1
     head[20:30, 10:20] = 1
     away, nearer = PromptReading(("shrink",), True), PromptReading(("grow",), True)
-    reading = sent_ahead(away, mask, Head(head, (20, 25)))
-    assert reading is not None and reading.motions == ("move left",)
-    assert sent_ahead(nearer, mask, Head(head, (20, 25))) is nearer
-    assert sent_ahead(away, mask, None) is away and sent_ahead(None, mask, None) is None
+    for reading, prompt in ((away, "runs away"), (nearer, "walks forward a few steps")):
+        sent = sent_ahead(reading, prompt, mask, Head(head, (20, 25)))
+        assert sent is not None and sent.motions == ("move left",)
+        assert sent_ahead(reading, prompt, mask, None) is reading
+    for prompt in ("walks forward to me", "walks up to us", "comes forward"):
+        assert sent_ahead(nearer, prompt, mask, Head(head, (20, 25))) is nearer
+    assert sent_ahead(None, "walk", mask, None) is None
     head = np.roll(head, 10, axis=1)
-    assert sent_ahead(away, mask, Head(head, (30, 25))) is away, "seen from behind"
+    assert sent_ahead(away, "runs away", mask, Head(head, (30, 25))) is away, "seen from behind"
 
 
 def test_a_clip_of_walking_moves_the_legs() -> None:

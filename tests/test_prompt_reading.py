@@ -133,6 +133,10 @@ def test_the_clip_goes_where_there_is_room(photo_and_mask):
         ("waterwheel rolls and rolls", "Read as: spin"),
         ("rise like a balloon and spin", "Read as: (rise and spin|spin and rise)"),
         ("I would like it to rise and spin", "Read as: (rise and spin|spin and rise)"),
+        (
+            "walks forward",
+            "Read as: grow, or move to where it looks if seen from the side",
+        ),
         ("nods", "Read as: nod, the head alone if it has one"),
         ("the lid rises", "Read as: rise, of a clicked part alone"),
         ("nods and sways", "Read as: (nod and sway|sway and nod)"),
@@ -315,6 +319,8 @@ def test_where_a_thing_is_and_comes_from_is_not_where_it_goes(
     [
         ("rising and sinking gently with the water", ("bounce",)),
         ("the float sinks and rises again", ("bounce",)),
+        ("floating, rising and sinking gently with the water", ("bounce",)),
+        ("bobbing up and down as it drifts along", ("bounce", "drift left")),
         ("sinks, then rises", ("bounce",)),
         ("goes up and comes down again", ("bounce",)),
         ("rise and spin", ("rise", "spin")),

@@ -318,6 +318,7 @@ class Animator:
         readings = [
             sent_ahead(
                 read_prompt(encoder, tokenizer, region.prompt, room=side_ahead(mask, head)),
+                region.prompt,
                 mask,
                 head,
             )

@@ -21,7 +21,7 @@ from follow_your_click.rendering import CropPlan, MovingPart
 from follow_your_click.rendering.crop import cut, resample
 from follow_your_click.rendering.grid import smoothstep
 from follow_your_click.turning import Piece
-from follow_your_click.ways import WALKS, goes_ahead
+from follow_your_click.ways import WALKS, goes_ahead, goes_aside
 
 Floats = npt.NDArray[np.floating]
 
@@ -78,10 +78,15 @@ def side_ahead(mask: npt.NDArray[np.float32], head: Head | None) -> Literal["lef
 
 
 def sent_ahead(
-    reading: PromptReading | None, mask: npt.NDArray[np.float32], head: Head | None
+    reading: PromptReading | None,
+    prompt: str,
+    mask: npt.NDArray[np.float32],
+    head: Head | None,
 ) -> PromptReading | None:
-    """The same, but that who is seen from the side (H, W) walks away to that side, not into the distance."""
-    if reading is None or reading.asked != ("shrink",) or abs(_aside(mask, head)) <= FROM_THE_SIDE:
+    """The same, but that who is seen from the side (H, W) walks away or forward to that side, not into the distance or out of it."""
+    if reading is None or not goes_aside(prompt, reading.asked):
+        return reading
+    if abs(_aside(mask, head)) <= FROM_THE_SIDE:
         return reading
     return replace(reading, asked=(f"translate_{side_ahead(mask, head)}",))
 

@@ -28,6 +28,7 @@ from follow_your_click.ways import (
     SIDED,
     TRAVELS,
     goes_ahead,
+    goes_aside,
     on_its_way,
     opening,
     put_plainly,
@@ -164,6 +165,8 @@ def in_words(
     if other is not None and other.motions != motions:
         where = "it looks, or there is room" if goes_ahead(prompt) else "there is room"
         motions = tuple(re.sub("^(move|drift) left$", rf"\1 to where {where}", m) for m in motions)
+    if goes_aside(prompt, reading.asked):
+        motions = (f"{motions[0]}, or move to where it looks if seen from the side",)
     alone = ", of a clicked part alone" if named_part(prompt) else ""
     if reading.of_a_head:
         alone = ", the head alone if it has one"

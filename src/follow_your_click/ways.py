@@ -56,6 +56,8 @@ _UP_AND_DOWN = re.compile(
     re.IGNORECASE,
 )
 """What rises and falls again, and so stays."""
+_FORWARD = re.compile(r"\bforwards?\b", re.IGNORECASE)
+_TO_US = re.compile(r"\b(me|us|you|camera|viewer|screen|lens|closer|nearer)\b", re.IGNORECASE)
 _LOOKS = r"\b(look|glanc|gaz|peer)(s|es|e|ing)?(\s+(?!like|as|at|what)\w+){0,2}?"
 _A_HEAD = r"\b(the|its|his|her|their|your|\w+'s)\s+(\w+\s+)?head\b"
 _HEAD_UP = re.compile(
@@ -90,12 +92,20 @@ _CLOSES = re.compile(
 _DOWN, _OFF, _RIGHT = (
     re.compile(rf"\b{word}", re.IGNORECASE) for word in ("down", r"off\b", "right")
 )
+_IN_TURNS = re.compile(r"\bup(wards?)? (and|n|&) down(wards?)?\b", re.IGNORECASE)
+_UNSENT = frozenset({"drift_left", "translate_left"})  # what travel is read as that names no side
 _NEARER = frozenset({"grow", "shrink"})
 
 
 def goes_ahead(prompt: str) -> bool:
     """Whether a prompt speaks of what people and animals do in the direction in which they look."""
     return any(words.search(prompt) for words in (WALKS, HOPS, _SWIMS))
+
+
+def goes_aside(prompt: str, asked: Sequence[str]) -> bool:
+    """Whether who is seen from the side goes to that side instead of away, or nearer: "runs away", "walks forward", but not "walks up to me"."""
+    nearer = asked == ("grow",) and _FORWARD.search(prompt) and not _TO_US.search(prompt)
+    return goes_ahead(prompt) and (asked == ("shrink",) or bool(nearer))
 
 
 def on_its_way(prompt: str, asked: Sequence[str]) -> list[str]:
@@ -127,7 +137,9 @@ def put_plainly(prompt: str) -> str:
 
 
 def whence(prompt: str, asked: Sequence[str]) -> list[str]:
-    """The motions that a prompt was read as: what comes from a side goes to the other one."""
+    """The motions that a prompt was read as: what comes from a side goes to the other one, and what moves up and down stays."""
+    if _IN_TURNS.search(prompt) and not _ONWARDS.search(prompt):
+        asked = [motion for motion in asked if motion not in _UNSENT] or asked
     came = _COMES_FROM.search(prompt)
     if came is None or _TOWARDS.search(prompt):
         return list(asked)
