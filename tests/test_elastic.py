@@ -9,6 +9,7 @@ from follow_your_click import Animator, Box, HoldStill, Region
 from follow_your_click.planning import RegionPlan
 from follow_your_click.prompt_reading import PromptReading
 from follow_your_click.rendering import CropPlan, frames, plan_crop, render
+from follow_your_click.rendering.background import reflected_at_rim
 from follow_your_click.rendering.elastic import (
     SHORT,
     free_of_border,
@@ -194,7 +195,7 @@ def test_what_is_behind_a_sure_edge_stays_and_what_was_hidden_there_is_filled() 
     rows, columns = np.nonzero(red)
     assert rows.mean() - 128 == pytest.approx(9, abs=1.5), "the ball goes down"
     assert red.sum() == pytest.approx(ball.sum(), rel=0.12), "and leaves nothing behind"
-    beside = np.s_[90:125, 72:86]
+    beside = np.s_[90:125, 66:78]
     assert (joined[beside] != photo[beside]).any(axis=2).mean() > 0.3, "else it proves nothing"
     assert np.abs(cut[beside].astype(int) - photo[beside]).max() <= 2, "the lines stay straight"
     above = cut[92:97, 120:136].astype(int)
@@ -225,6 +226,19 @@ def test_the_rim_that_a_mask_lacks_comes_along_but_is_not_the_objects() -> None:
     made = render(photo, short, plan, frames, _down(9), in_place=True, edge=sure)
     for alpha in (made.alpha[0], made.alpha[-1]):
         assert short.sum() - 200 < (alpha > 127).sum() < ball.sum()
+
+
+def test_what_a_motion_in_place_frees_goes_on_as_beside_it() -> None:
+    rng = np.random.default_rng(0)
+    photo = cv2.GaussianBlur(rng.integers(0, 255, (SIDE, SIDE, 3), np.uint8), (0, 0), 3)
+    hole = np.hypot(*(np.mgrid[:SIDE, :SIDE] - 128)) < 40
+    other = np.full_like(photo, 255)
+    filled = reflected_at_rim(other, photo, hole, 1.0)
+    np.testing.assert_array_equal(filled[~hole], photo[~hole])
+    np.testing.assert_array_equal(filled[110:147, 110:147], other[110:147, 110:147])
+    left, right = photo[128, 83:88][::-1], photo[128, 169:174][::-1]  # the hole is from 89 to 167
+    for made, mirrored in ((filled[128, 89:94], left), (filled[128, 163:168], right)):
+        assert np.abs(made.astype(int) - mirrored).max() <= 12
 
 
 def test_what_is_fixed_does_not_come_along_beside_a_sure_edge_either() -> None:

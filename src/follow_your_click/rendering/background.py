@@ -59,6 +59,10 @@ COARSE_REACH = (
     6.0  # pixels of a blur's standard deviation, where the field may be made smaller for it
 )
 
+# Cells from where a hole begins, up to which what is beside it is reflected into it, and beyond which it is not.
+REFLECTED = (6.0, 12.0)
+LEAST_STEEP = 2.4  # of Sobel's eight for a pixel a pixel: below, the way out is not clear
+
 # Mean squared difference (grey levels) of a generated piece and the photo's most like it, at which the photo's detail
 # counts 1/e; tuned.
 UNLIKE = 12.0
@@ -213,6 +217,33 @@ def sharp_background(
     still = photo[top:bottom, left:right].astype(np.float32)
     result = still + share * (result - still)
     return np.asarray(np.clip(np.rint(result), 0, 255), np.uint8)
+
+
+def reflected_at_rim(
+    background: UInt8Array, photo: UInt8Array, hole: BoolArray, cell: float
+) -> UInt8Array:
+    """The background of a hole, uint8 (h, w, 3), as the photo beside it reflected, as far as it is near its rim; the photo elsewhere.
+
+    What moves in place frees a narrow strip there. Pieces from anywhere in the photo end at it in a line that is seen; a reflection goes on.
+
+    Args:
+        background: uint8 (h, w, 3), what is behind all of the hole.
+        photo: uint8 (h, w, 3).
+        hole: bool (h, w).
+        cell: side of a cell, in photo pixels.
+    """
+    depth = cv2.distanceTransform(hole.astype(np.uint8), cv2.DIST_L2, 5)
+    level = depth - cv2.distanceTransform((~hole).astype(np.uint8), cv2.DIST_L2, 5)
+    smooth = cv2.GaussianBlur(level, (0, 0), max(1.0, cell))
+    inwards = [cv2.Sobel(smooth, cv2.CV_32F, *axes) for axes in ((1, 0), (0, 1))]
+    steep = np.maximum(np.hypot(*inwards), LEAST_STEEP)
+    rows, columns = np.mgrid[: hole.shape[0], : hole.shape[1]].astype(np.float32)
+    x, y = (at - 2 * depth * way / steep for at, way in zip((columns, rows), inwards, strict=True))
+    beside = cv2.remap(photo, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+    known = cv2.remap((~hole).astype(np.float32), x, y, cv2.INTER_LINEAR)
+    near = 1 - smoothstep(np.asarray(depth / cell, np.float32), *REFLECTED)
+    filled = background + (near * known)[..., None] * (beside.astype(np.float32) - background)
+    return np.asarray(np.where(hole[..., None], np.rint(filled), photo), np.uint8)
 
 
 def _fill(

@@ -14,6 +14,7 @@ from follow_your_click.errors import ImageError
 from follow_your_click.rendering.background import (
     needed_background,
     read_background,
+    reflected_at_rim,
     sharp_background,
 )
 from follow_your_click.rendering.crop import CropPlan, MaskArray, UInt8Array
@@ -201,6 +202,10 @@ def render(
             model_size=plan.model_size,
             on_step=on_step,
         )
+        if cut is not None:
+            here = np.s_[box[1] : box[3], box[0] : box[2]]
+            hole = reach[box[1] - top : box[3] - top, box[0] - left : box[2] - left] > 0
+            behind = reflected_at_rim(behind, photo[here], hole, grid.cell)
         on_step()
     far = left + matte.alpha.shape[1] == shape[1], top + matte.alpha.shape[0] == shape[0]
     at_border = (left == 0, top == 0, *far)

@@ -49,9 +49,9 @@ HANGING = 0.6
 # Cells: standard deviations of the blurs by which the outline's direction and what holds along it are taken, and of those of what follows around it.
 OUTLINE_BLUR, ALONG, BESIDE = 3.0, 4.0, (6.0, 3.0)
 CUT_OFF = 1.5  # cells from the photo's border, within which an object counts as cut off by it
-# Cells around a mask that come along all the same where what is behind it stays, for masks end short of rims, spikes and hair. From a cell less
-# to one more that fades.
-CARRIED = 4.0
+# Cells around a mask up to which all comes along where what is behind it stays, for masks end short of rims, spikes and hair, and beyond which
+# nothing does; it fades, so that its own edge is not seen.
+CARRIED = (2.0, 8.0)
 LEAST_STAYING = 0.3  # of the background somewhere beside an object; with less it is not worth what filling costs
 
 
@@ -118,7 +118,7 @@ def carried_along(mask: MaskArray, cell: float = 1.0) -> Float32Array:
     `cell`: pixels of the mask in a cell.
     """
     away = distance(mask > 0.5) / np.float32(cell)
-    return np.asarray(1 - smoothstep(away, CARRIED - 1, CARRIED + 1), np.float32)
+    return np.asarray(1 - smoothstep(away, *CARRIED), np.float32)
 
 
 def _hangs(motion: ObjectMotion, shown: npt.NDArray[np.bool_]) -> bool:
