@@ -306,6 +306,9 @@ def test_opening_is_nearest_to_growing_and_closing_to_shrinking(
         ("the boat on the right drifts away", ("drift left",)),
         ("go on the left", ("move left",)),
         ("the right hand waves", ("wave",)),
+        ("its right wing flaps", ("flap",)),
+        ("the sailboat glides forward, to the right", ("drift right",)),
+        ("shrink and move to the right", ("move right", "shrink")),
     ],
 )
 def test_where_a_thing_is_and_comes_from_is_not_where_it_goes(
@@ -322,13 +325,16 @@ def test_where_a_thing_is_and_comes_from_is_not_where_it_goes(
         ("floating, rising and sinking gently with the water", ("bounce",)),
         ("bobbing up and down as it drifts along", ("bounce", "drift left")),
         ("sinks, then rises", ("bounce",)),
+        ("lower the piano lid partway, then lift it again", ("bounce",)),
+        ("slow ripples drifting across the dark water", ("ripple",)),
+        ("the lotus leans over to the right, then straightens up", ("sway",)),
         ("goes up and comes down again", ("bounce",)),
         ("rise and spin", ("rise", "spin")),
         ("rise", ("rise",)),
         ("her chest rises and falls as she breathes", ("breathe",)),
     ],
 )
-def test_what_rises_and_falls_stays(prompt: str, motions: tuple[str, ...]) -> None:
+def test_what_comes_back_stays(prompt: str, motions: tuple[str, ...]) -> None:
     assert _motions(prompt) == motions
 
 

@@ -29,6 +29,7 @@ from follow_your_click.ways import (
     TRAVELS,
     goes_ahead,
     goes_aside,
+    in_its_place,
     on_its_way,
     opening,
     put_plainly,
@@ -125,7 +126,7 @@ def read_prompt(
         return None
     prompt = put_plainly(prompt)
     asked, understood = _asked(text_encoder, tokenizer, prompt)
-    asked = whence(prompt, asked)
+    asked = in_its_place(prompt, whence(prompt, asked))
     asked = on_its_way(prompt, asked) if not _NO_JOINT.search(prompt) else asked
     bent = way_of_bending(prompt) if named_part(prompt) in BENDERS else None
     if bent:

@@ -32,7 +32,8 @@ _ONWARDS = re.compile(
 """What says that something goes somewhere."""
 _PLACES = re.compile(
     r"(?P<thing>\b(the|this|that|these|those|a|an|my|our)\s+(\w+\s+){1,3}?)(on|at|in)\s+(the|our|my)\s+((far|very|upper|lower|top|bottom)\s+)*(left|right)\b"
-    r"([\s-]+(hand\s+)?(side|corner|edge|end|half|part)\b)?(?!\s+direction)|\b(left|right)(most|-hand)\b",
+    r"([\s-]+(hand\s+)?(side|corner|edge|end|half|part)\b)?(?!\s+direction)|\b(left|right)(most|-hand)\b"
+    r"|\b(left|right)(?=\s+(wing|arm|hand|leg|ear|eye|paw|claw|pincer|horn|hoof|foot|fin|flipper|sleeve|shoulder|petal|leaf|branch|headlight|wheel)s?\b)",
     re.IGNORECASE,
 )
 """What says where a thing is, not where it goes: "the branch on the right"."""
@@ -47,12 +48,12 @@ _COMES_FROM = re.compile(
 _TOWARDS = re.compile(r"\b(to|towards?)\s+(the\s+)?(left|right)\b|\bto and fro\b", re.IGNORECASE)
 _UP = r"(ris(e|es|ing)|lift(s|ing)?|raises?|raising|(goes|go|going|floats?|floating|comes?|coming|moves?|moving) up|up(wards?)?)"
 _FALL = (
-    r"(falls?|falling|sinks?|sinking|drops?|dropping|lowers?|lowering|descends?|descending|subsides?|subsiding"
+    r"(falls?|falling|sinks?|sinking|dips?|dipping|drops?|dropping|lowers?|lowering|descends?|descending|subsides?|subsiding"
     r"|(goes|go|going|floats?|floating|comes?|coming|moves?|moving|back) down|down(wards?)?)"
 )
 _UP_AND_DOWN = re.compile(
-    rf"\b{_UP}(\s+\w+){{0,2}}?\s*(,|\band\b|\bthen\b|&)+\s*(then\s+)?{_FALL}\b"
-    rf"|\b{_FALL}(\s+\w+){{0,2}}?\s*(,|\band\b|\bthen\b|&)+\s*(then\s+)?{_UP}\b",
+    rf"\b{_UP}(\s+\w+){{0,4}}?\s*(,|\band\b|\bthen\b|&)+\s*(then\s+)?{_FALL}\b"
+    rf"|\b{_FALL}(\s+\w+){{0,4}}?\s*(,|\band\b|\bthen\b|&)+\s*(then\s+)?{_UP}\b",
     re.IGNORECASE,
 )
 """What rises and falls again, and so stays."""
@@ -93,6 +94,10 @@ _DOWN, _OFF, _RIGHT = (
     re.compile(rf"\b{word}", re.IGNORECASE) for word in ("down", r"off\b", "right")
 )
 _IN_TURNS = re.compile(r"\bup(wards?)? (and|n|&) down(wards?)?\b", re.IGNORECASE)
+_LEANS_AND_BACK = re.compile(
+    r"\blean(s|ing)?\b.*\b(and|then)\b.*\b(back|up|upright|straight(en)?s?|again)\b", re.IGNORECASE
+)
+_RIPPLES = re.compile(r"\bripples\b", re.IGNORECASE)
 _UNSENT = frozenset({"drift_left", "translate_left"})  # what travel is read as that names no side
 _NEARER = frozenset({"grow", "shrink"})
 
@@ -106,6 +111,20 @@ def goes_aside(prompt: str, asked: Sequence[str]) -> bool:
     """Whether who is seen from the side goes to that side instead of away, or nearer: "runs away", "walks forward", but not "walks up to me"."""
     nearer = asked == ("grow",) and _FORWARD.search(prompt) and not _TO_US.search(prompt)
     return goes_ahead(prompt) and (asked == ("shrink",) or bool(nearer))
+
+
+def in_its_place(prompt: str, asked: Sequence[str]) -> list[str]:
+    """The motions that a prompt was read as, without travel where none is meant: ripples run in their place, and what leans and stands up again sways."""
+    if _LEANS_AND_BACK.search(prompt):
+        return ["sway"]
+    if _RIPPLES.search(prompt) and all(motion.startswith((*TRAVELS, "flow")) for motion in asked):
+        return ["ripple"]
+    if _IN_TURNS.search(prompt) and not _ONWARDS.search(prompt):
+        return [motion for motion in asked if motion not in _UNSENT] or list(asked)
+    sided = SIDED.search(prompt) and _FORWARD.search(prompt)
+    if sided and any(motion.startswith(TRAVELS) for motion in asked):
+        return [motion for motion in asked if motion not in _NEARER]  # "forward, to the left"
+    return list(asked)
 
 
 def on_its_way(prompt: str, asked: Sequence[str]) -> list[str]:
@@ -137,9 +156,7 @@ def put_plainly(prompt: str) -> str:
 
 
 def whence(prompt: str, asked: Sequence[str]) -> list[str]:
-    """The motions that a prompt was read as: what comes from a side goes to the other one, and what moves up and down stays."""
-    if _IN_TURNS.search(prompt) and not _ONWARDS.search(prompt):
-        asked = [motion for motion in asked if motion not in _UNSENT] or asked
+    """The motions that a prompt was read as, but that what comes from a side goes to the other one."""
     came = _COMES_FROM.search(prompt)
     if came is None or _TOWARDS.search(prompt):
         return list(asked)
