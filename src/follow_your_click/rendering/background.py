@@ -243,7 +243,7 @@ def reflected_at_rim(
     known = cv2.remap((~hole).astype(np.float32), x, y, cv2.INTER_LINEAR)
     near = 1 - smoothstep(np.asarray(depth / cell, np.float32), *REFLECTED)
     filled = background + (near * known)[..., None] * (beside.astype(np.float32) - background)
-    return np.asarray(np.where(hole[..., None], np.rint(filled), photo), np.uint8)
+    return np.asarray(np.rint(filled), np.uint8)
 
 
 def _fill(
